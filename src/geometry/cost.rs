@@ -1,0 +1,110 @@
+//! Ground costs between points.
+
+/// What it costs to move a unit of mass from one point to another.
+///
+/// Squared means squared in full: |x - y|², not half of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cost {
+    /// |x - y|²
+    SquaredEuclidean,
+    /// |x - y|
+    Euclidean,
+    /// |x - y|^p for p > 0
+    Power(f64),
+    /// The angle between unit vectors, in radians, to the power p > 0
+    GreatCircle(f64),
+}
+
+impl Cost {
+    /// The exponent of the distance.
+    pub fn power(self) -> f64 {
+        match self {
+            Self::SquaredEuclidean => 2.0,
+            Self::Euclidean => 1.0,
+            Self::Power(p) | Self::GreatCircle(p) => p,
+        }
+    }
+
+    /// The same cost under its simplest name: `Power(2)` is `SquaredEuclidean`.
+    pub fn simplified(self) -> Self {
+        match self {
+            Self::Power(2.0) => Self::SquaredEuclidean,
+            Self::Power(1.0) => Self::Euclidean,
+            other => other,
+        }
+    }
+
+    /// The shader constants COST_SQUARED, COST_DISTANCE, COST_POWER, COST_GREAT_CIRCLE.
+    pub(crate) const fn switches(self) -> [u32; 4] {
+        match self {
+            Self::SquaredEuclidean => [1, 0, 0, 0],
+            Self::Euclidean => [0, 1, 0, 0],
+            Self::Power(_) => [0, 0, 1, 0],
+            Self::GreatCircle(_) => [0, 0, 0, 1],
+        }
+    }
+
+    /// The cost from the square of the Euclidean distance.
+    #[inline(always)]
+    pub fn of_square(self, square: f64) -> f64 {
+        match self {
+            Self::SquaredEuclidean => square,
+            Self::Euclidean => square.sqrt(),
+            Self::Power(p) => square.powf(0.5 * p),
+            Self::GreatCircle(p) => (2.0 * (0.5 * square.sqrt()).min(1.0).asin()).powf(p),
+        }
+    }
+
+    /// The factor by which the gradient of the cost by x is a multiple of x - y, from the square
+    /// of the distance. Zero where a distance has no gradient.
+    pub fn slope(self, square: f64) -> f64 {
+        if self == Self::SquaredEuclidean {
+            return 2.0;
+        }
+        if square < 1e-30 {
+            return 0.0;
+        }
+        match self {
+            Self::SquaredEuclidean => 2.0,
+            Self::Euclidean => square.sqrt().recip(),
+            Self::Power(p) => p * square.powf(0.5 * p - 1.0),
+            Self::GreatCircle(p) => {
+                let half_chord = (0.5 * square.sqrt()).min(0.999_999);
+                let angle = 2.0 * half_chord.asin();
+                p * angle.powf(p - 1.0) / (square * (1.0 - half_chord * half_chord)).sqrt()
+            }
+        }
+    }
+
+    /// Costs of one point against many: `axes` yields for each coordinate the point's and the
+    /// many's.
+    pub(crate) fn evaluate<'a>(
+        self,
+        axes: impl Iterator<Item = (f64, &'a [f64])>,
+        costs: &mut [f64],
+    ) {
+        costs.fill(0.0);
+        for (here, there) in axes {
+            for (square, there) in costs.iter_mut().zip(there) {
+                let step = here - there;
+                *square += step * step;
+            }
+        }
+        if self != Self::SquaredEuclidean {
+            for cost in costs {
+                *cost = self.of_square(*cost);
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SquaredEuclidean => write!(formatter, "sqeuclidean"),
+            Self::Euclidean => write!(formatter, "euclidean"),
+            Self::Power(p) => write!(formatter, "power:{p}"),
+            Self::GreatCircle(p) => write!(formatter, "great-circle:{p}"),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Files in and out: NumPy arrays and pictures.
+//!
+//! Readers believe no header before they have checked it against the size of the file. Writers
+//! finish a file under another name before they give it its own, so that nobody ever sees half of
+//! one.
+
+pub mod image;
+pub mod npy;
+pub mod npz;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+
+/// Writes a file so that at every moment either the old content or the new one is there.
+///
+/// `fill` writes into a temporary file in the same folder, which then takes the place of `path`.
+/// When `fill` fails, the temporary file is removed and `path` keeps its old content. A symbolic
+/// link is followed. What is neither a file nor a folder, such as `/dev/stdout`, is written to
+/// directly.
+///
+/// # Errors
+///
+/// [`Error::File`] with the path, when the folder does not exist, when `path` is a folder, or when
+/// writing fails.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("notes.txt");
+/// gaspard::io::atomic_write(&path, |out| out.write_all(b"all or nothing"))?;
+/// assert_eq!(std::fs::read(&path).unwrap(), b"all or nothing");
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+pub fn atomic_write(
+    path: impl AsRef<Path>,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<()> {
+    let path = path.as_ref();
+    let fail = |error: io::Error| Error::file(path, write_problem(path, &error));
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    match fs::metadata(&target) {
+        Ok(found) if found.is_dir() => return Err(is_folder(path)),
+        Ok(found) if !found.is_file() => {
+            let device = OpenOptions::new().write(true).open(&target).map_err(fail)?;
+            let mut out = BufWriter::new(device);
+            return fill(&mut out).and_then(|()| out.flush()).map_err(fail);
+        }
+        _ => {}
+    }
+    if target.file_name().is_none() {
+        return Err(Error::file(path, "not the name of a file; give one"));
+    }
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let (temporary, file) = create_beside(folder.unwrap_or(Path::new("."))).map_err(fail)?;
+    let mut out = BufWriter::new(file);
+    fill(&mut out)
+        .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error))
+        // Without this a power cut can leave the new name on a file whose bytes never arrived.
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, &target))
+        .map_err(|error| {
+            // The first error says what went wrong; a failing clean-up would only hide it.
+            fs::remove_file(&temporary).ok();
+            fail(error)
+        })
+}
+
+/// A new, empty file in `folder` under a name that no other writer uses.
+fn create_beside(folder: &Path) -> io::Result<(PathBuf, File)> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".gaspard-{}-{count}.tmp", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            // A run that was killed left it, and this run was given the same process number.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            opened => return opened.map(|file| (path, file)),
+        }
+    }
+}
+
+/// Opens a regular file for reading and says how long it is.
+fn open(path: &Path) -> Result<(File, u64)> {
+    let fail = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound => Error::file(path, "no such file; check the path"),
+        _ => Error::file(path, error),
+    };
+    // Asked before opening: opening a pipe would wait for a writer.
+    let found = fs::metadata(path).map_err(fail)?;
+    if found.is_dir() {
+        return Err(is_folder(path));
+    }
+    if !found.is_file() {
+        return Err(Error::file(path, "not a regular file; save the data to a file first"));
+    }
+    Ok((File::open(path).map_err(fail)?, found.len()))
+}
+
+fn is_folder(path: &Path) -> Error {
+    Error::file(path, "this is a folder; give the name of a file")
+}
+
+fn write_problem(path: &Path, error: &io::Error) -> String {
+    match (error.kind(), path.parent()) {
+        (ErrorKind::NotFound, Some(folder)) => {
+            format!("the folder {} does not exist; create it first", folder.display())
+        }
+        _ => format!("cannot be written: {error}"),
+    }
+}

@@ -1,0 +1,95 @@
+//! Several named arrays in one file: NumPy's `.npz` format.
+
+use std::fmt::Display;
+use std::io::{self, BufReader};
+use std::path::Path;
+
+use ndarray::{ArrayBase, ArrayD, Data, IxDyn};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use super::npy;
+use crate::error::{Error, Result};
+
+/// Deflate cannot shrink data further than this, so an entry that claims more is a lie.
+const STRONGEST_COMPRESSION: u64 = 1032;
+
+/// Zip entries from this size on need 64-bit fields, which must be asked for in advance.
+const LARGE_ENTRY: usize = 1 << 31;
+
+/// Reads every array of an archive, in the order of the file, converted to f64 and to C order.
+///
+/// Compressed archives (`numpy.savez_compressed`) are read too; of each array,
+/// [`npy::read`] says what it may hold.
+///
+/// # Errors
+///
+/// [`Error::File`] when the file is missing, a folder, not a zip archive, damaged (checksums are
+/// compared), or when an entry is not an array that [`npy::read`] accepts.
+///
+/// # Examples
+///
+/// ```
+/// use gaspard::io::npz;
+/// use ndarray::array;
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("potentials.npz");
+/// npz::write(&path, &[("f", array![0.5, 1.5].into_dyn()), ("g", array![[2.0]].into_dyn())])?;
+/// let arrays = npz::read(&path)?;
+/// assert_eq!(arrays[1], ("g".to_string(), array![[2.0]].into_dyn()));
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+pub fn read(path: impl AsRef<Path>) -> Result<Vec<(String, ArrayD<f64>)>> {
+    let path = path.as_ref();
+    let (file, length) = super::open(path)?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
+        Error::file(path, format!("not a .npz archive ({error}); export it with numpy.savez"))
+    })?;
+    (0..archive.len())
+        .map(|index| {
+            let fail = |problem: &dyn Display| {
+                Error::file(path, format!("entry {} of the archive: {problem}", index + 1))
+            };
+            let entry = archive.by_index(index).map_err(|error| fail(&error))?;
+            let packed = entry.compressed_size();
+            if packed > length || entry.size() / STRONGEST_COMPRESSION > packed {
+                return Err(fail(&"damaged: it claims to be larger than it can be"));
+            }
+            let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_string();
+            let size = entry.size();
+            let array = npy::decode(entry, size)
+                .map_err(|problem| fail(&format_args!("{name:?} is {problem}")))?;
+            Ok((name, array))
+        })
+        .collect()
+}
+
+/// Writes named arrays as little-endian f64 in C order, compressed, whole or not at all.
+///
+/// The same arrays give the same bytes: no time is recorded.
+///
+/// # Errors
+///
+/// [`Error::File`] when two arrays have one name or the file cannot be written; see
+/// [`atomic_write`](super::atomic_write).
+pub fn write<N, S>(path: impl AsRef<Path>, arrays: &[(N, ArrayBase<S, IxDyn>)]) -> Result<()>
+where
+    N: AsRef<str>,
+    S: Data<Elem = f64>,
+{
+    super::atomic_write(path, |out| {
+        let mut archive = ZipWriter::new(out);
+        for (name, array) in arrays {
+            let options = SimpleFileOptions::default()
+                .compression_method(CompressionMethod::Deflated)
+                .large_file(array.len() >= LARGE_ENTRY / size_of::<f64>());
+            let mut entry = io::BufWriter::new(&mut archive);
+            entry.get_mut().start_file(format!("{}.npy", name.as_ref()), options)?;
+            npy::encode(&mut entry, array.view())?;
+            entry.into_inner().map_err(io::IntoInnerError::into_error)?;
+        }
+        archive.finish()?;
+        Ok(())
+    })
+}

@@ -1,0 +1,212 @@
+//! Sums over the coupling of points, never stored: applied to values, to the cost, and to the
+//! slope of the cost (the gradient by the points).
+
+use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
+
+use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::error::Result;
+use crate::geometry::Cost;
+use crate::kernels::check_length;
+use crate::kernels::tiles::{Blocks, Tile, Tiles};
+use crate::kernels::vector::NOTHING;
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    first_tile: u32,
+    tiles: u32,
+    outputs: u32,
+    inputs: u32,
+    dimension: u32,
+    first: u32,
+    count: u32,
+    rate: f32,
+    power: f32,
+}
+
+pub(crate) static SHADER: Shader = shader!(
+    "linear/coupling_points",
+    Params,
+    [Read, Read, Read, Read, Read, Read, Write],
+    &[
+        &variant(Cost::SquaredEuclidean, 0),
+        &variant(Cost::Euclidean, 1),
+        &variant(Cost::Power(1.5), 2),
+        &variant(Cost::GreatCircle(2.0), 2),
+    ]
+);
+
+/// Rows that a workgroup takes.
+const TILE_ROWS: usize = 128;
+/// Columns of values, or coordinates, that one launch takes.
+const AT_ONCE: usize = 4;
+
+/// What is summed against the coupling.
+#[derive(Clone, Copy)]
+pub(crate) enum PointSummand<'a> {
+    /// So many columns of values, one after another.
+    Values(&'a Array, usize),
+    /// The cost itself: the linear part of the objective.
+    Cost,
+    /// The gradient of the cost by the row's point.
+    Slope,
+}
+
+const fn variant(cost: Cost, summand: u32) -> [(&'static str, u32); 7] {
+    let [squared, distance, power, great_circle] = cost.switches();
+    [
+        ("VALUES", (summand == 0) as u32),
+        ("COST", (summand == 1) as u32),
+        ("SLOPE", (summand == 2) as u32),
+        ("COST_SQUARED", squared),
+        ("COST_DISTANCE", distance),
+        ("COST_POWER", power),
+        ("COST_GREAT_CIRCLE", great_circle),
+    ]
+}
+
+/// The points of both sides, coordinate by coordinate, and their cost.
+pub(crate) struct PointPairs<'a> {
+    pub blocks: &'a Blocks,
+    pub cost: Cost,
+    pub dimension: usize,
+    pub x: &'a Array,
+    pub y: &'a Array,
+}
+
+/// out_ik = sum_j exp(f_i + g_j - rate c(x_i, y_j)) V_ijk, with V the summand.
+pub(crate) fn coupling_points(
+    engine: &Engine,
+    pairs: &PointPairs<'_>,
+    f: &Array,
+    g: &Array,
+    rate: f64,
+    summand: PointSummand<'_>,
+    out: &mut Array,
+) -> Result<()> {
+    let (rows, cols) = (pairs.blocks.total_rows(), pairs.blocks.total_cols());
+    let columns = match summand {
+        PointSummand::Values(_, columns) => columns,
+        PointSummand::Cost => 1,
+        PointSummand::Slope => pairs.dimension,
+    };
+    check_length("the potential of the rows", f.len(), rows)?;
+    check_length("the potential of the columns", g.len(), cols)?;
+    check_length("the sums", out.len(), rows * columns)?;
+    if let PointSummand::Values(values, columns) = summand {
+        check_length("the values", values.len(), cols * columns)?;
+    }
+    let Backend::Gpu(gpu) = engine.backend() else {
+        let values = match summand {
+            PointSummand::Values(values, _) => values.host()?,
+            _ => &[],
+        };
+        let (x, y, f, g) = (pairs.x.host()?, pairs.y.host()?, f.host()?, g.host()?);
+        let out = out.host_mut()?;
+        engine.run_twin(SHADER.name, || {
+            for (k, out) in out.chunks_mut(rows).enumerate() {
+                twin(pairs, x, y, f, g, rate, (summand, k, values), out);
+            }
+        });
+        return Ok(());
+    };
+    let tiles = Tiles::new(engine, &tiles(pairs.blocks))?;
+    let kind = match summand {
+        PointSummand::Values(..) => 0,
+        PointSummand::Cost => 1,
+        PointSummand::Slope => 2,
+    };
+    let values = match summand {
+        PointSummand::Values(values, _) => values.buffer()?,
+        _ => g.buffer()?,
+    };
+    let work_per_pair = 1.0 + pairs.dimension as f64 / 2.0;
+    let quantum = gpu.work_per_launch() / work_per_pair;
+    for first in (0..columns).step_by(AT_ONCE) {
+        for (first_tile, count, work) in tiles.stretches(0..tiles.len(), quantum) {
+            engine.launch(
+                gpu,
+                &Launch {
+                    shader: &SHADER,
+                    constants: &variant(pairs.cost, kind),
+                    bindings: &[
+                        tiles.table.buffer()?.into(),
+                        pairs.x.buffer()?.into(),
+                        pairs.y.buffer()?.into(),
+                        f.buffer()?.into(),
+                        g.buffer()?.into(),
+                        values.into(),
+                        out.buffer()?.into(),
+                    ],
+                    immediates: bytemuck::bytes_of(&Params {
+                        first_tile,
+                        tiles: count,
+                        outputs: rows as u32,
+                        inputs: cols as u32,
+                        dimension: pairs.dimension as u32,
+                        first: first as u32,
+                        count: AT_ONCE.min(columns - first) as u32,
+                        rate: rate as f32,
+                        power: pairs.cost.power() as f32,
+                    }),
+                    workgroups: u64::from(count),
+                    work: work * work_per_pair,
+                },
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn tiles(blocks: &Blocks) -> Vec<Tile> {
+    let mut tiles = Vec::new();
+    for problem in 0..blocks.count() {
+        let end = blocks.rows[problem + 1];
+        for row_begin in (blocks.rows[problem]..end).step_by(TILE_ROWS) {
+            tiles.push(Tile {
+                problem: problem as u32,
+                row_begin: row_begin as u32,
+                row_end: (row_begin + TILE_ROWS).min(end) as u32,
+                col_begin: blocks.cols[problem] as u32,
+                col_end: blocks.cols[problem + 1] as u32,
+                ..Default::default()
+            });
+        }
+    }
+    tiles
+}
+
+#[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
+fn twin(
+    pairs: &PointPairs<'_>,
+    x: &[f64],
+    y: &[f64],
+    f: &[f64],
+    g: &[f64],
+    rate: f64,
+    (summand, k, values): (PointSummand<'_>, usize, &[f64]),
+    out: &mut [f64],
+) {
+    let (rows, cols) = (pairs.blocks.total_rows(), pairs.blocks.total_cols());
+    for problem in 0..pairs.blocks.count() {
+        let range = pairs.blocks.rows[problem]..pairs.blocks.rows[problem + 1];
+        let columns = pairs.blocks.cols[problem]..pairs.blocks.cols[problem + 1];
+        let first_row = range.start;
+        out[range].par_iter_mut().enumerate().for_each(|(row, out)| {
+            let i = first_row + row;
+            let term = |j: usize| {
+                let step = |axis: usize| x[axis * rows + i] - y[axis * cols + j];
+                let square: f64 = (0..pairs.dimension).map(|axis| step(axis).powi(2)).sum();
+                let cost = pairs.cost.of_square(square);
+                let mass = (f[i] + g[j] - rate * cost).max(NOTHING).exp();
+                match summand {
+                    PointSummand::Values(..) => mass * values[k * cols + j],
+                    PointSummand::Cost => mass * cost,
+                    PointSummand::Slope => mass * pairs.cost.slope(square) * step(k),
+                }
+            };
+            *out = columns.clone().map(term).sum();
+        });
+    }
+}

@@ -1,0 +1,55 @@
+//! The correction that takes the entropic blur out of a barycenter.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::error::Result;
+use crate::kernels::vector::NOTHING;
+use crate::kernels::{check_length, groups_of_256, index};
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    length: u32,
+}
+
+pub(crate) static SHADER: Shader = shader!("linear/debias", Params, [Read, Read, Write], &[&[]]);
+
+/// c <- (c + mean - blurred) / 2, in logarithms; `blurred` is log K c.
+pub(crate) fn debias(
+    engine: &Engine,
+    mean: &Array,
+    blurred: &Array,
+    correction: &mut Array,
+) -> Result<()> {
+    let length = correction.len();
+    check_length("the mean", mean.len(), length)?;
+    check_length("the blurred correction", blurred.len(), length)?;
+    match engine.backend() {
+        Backend::Cpu => {
+            let (mean, blurred) = (mean.host()?, blurred.host()?);
+            let correction = correction.host_mut()?;
+            engine.run_twin(SHADER.name, || {
+                for ((c, mean), blurred) in correction.iter_mut().zip(mean).zip(blurred) {
+                    *c = (0.5 * (*c + mean - blurred)).max(NOTHING);
+                }
+            });
+            Ok(())
+        }
+        Backend::Gpu(gpu) => engine.launch(
+            gpu,
+            &Launch {
+                shader: &SHADER,
+                constants: &[],
+                bindings: &[
+                    mean.buffer()?.into(),
+                    blurred.buffer()?.into(),
+                    correction.buffer()?.into(),
+                ],
+                immediates: bytemuck::bytes_of(&Params { length: index("a support", length)? }),
+                workgroups: groups_of_256(length),
+                work: length as f64,
+            },
+        ),
+    }
+}

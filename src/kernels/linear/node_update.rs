@@ -1,0 +1,135 @@
+//! The potential of a node from the belief that reaches it, under its marginal law.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
+use crate::error::Result;
+use crate::kernels::vector::{NEARLY_NOTHING, NOTHING};
+use crate::kernels::{check_length, groups_of_256, index};
+use crate::linear::Law;
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    count: u32,
+    law: u32,
+    first: f32,
+    second: f32,
+    relaxation: f32,
+}
+
+pub(crate) static SHADER: Shader =
+    shader!("linear/node_update", Params, [Read, Read, Read, Read, Read, Write, Write], &[&[]]);
+
+/// A law in the units of potentials over epsilon, as the shaders take it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ScaledLaw {
+    pub kind: u32,
+    pub first: f64,
+    pub second: f64,
+}
+
+impl ScaledLaw {
+    /// `law` for potentials in units of `epsilon`.
+    pub(crate) fn new(law: Law, epsilon: f64) -> Self {
+        let log = |factor: f64| if factor > 0.0 { factor.ln() } else { NOTHING };
+        let (kind, first, second) = match law {
+            Law::Fixed => (0, 0.0, 0.0),
+            Law::Kl { rho } => (1, rho / (rho + epsilon), 0.0),
+            Law::Tv { rho } => (2, rho / epsilon, 0.0),
+            Law::Range { low, high } => (3, log(low), log(high)),
+            Law::Free => (4, 0.0, 0.0),
+        };
+        Self { kind, first, second }
+    }
+
+    /// The potential whose marginal exp(g + log reference + belief) the law asks for.
+    pub(crate) fn potential(self, log_weight: f64, log_reference: f64, belief: f64) -> f64 {
+        let unreachable = belief < NEARLY_NOTHING || log_reference < NEARLY_NOTHING;
+        if self.kind == 4 || unreachable {
+            return 0.0;
+        }
+        let ratio = log_weight - (log_reference + belief);
+        match self.kind {
+            2 => ratio.clamp(-self.first, self.first),
+            _ if log_weight < NEARLY_NOTHING => NOTHING,
+            1 => self.first * ratio,
+            3 => 0.0_f64.max(ratio + self.first).min(ratio + self.second),
+            _ => ratio,
+        }
+    }
+}
+
+/// The arrays of one node of a batch, point by point.
+pub(crate) struct NodeArrays {
+    /// log mu.
+    pub log_weight: Array,
+    /// log of the reference measure.
+    pub log_reference: Array,
+    /// g = f / epsilon.
+    pub potential: Array,
+    /// w = g + log reference: where the node's own messages start.
+    pub bias: Array,
+    /// The problem that each point belongs to.
+    pub problem: Table,
+}
+
+/// g <- g + relaxation (g* - g), w <- g + log reference, for the problems that are running; g* is
+/// the exact block update of the law (multi-marginal spec 4.3).
+pub(crate) fn node_update(
+    engine: &Engine,
+    node: &mut NodeArrays,
+    belief: &Array,
+    law: ScaledLaw,
+    relaxation: f64,
+    running: &Array,
+) -> Result<()> {
+    let count = node.potential.len();
+    check_length("the belief", belief.len(), count)?;
+    match engine.backend() {
+        Backend::Cpu => {
+            let (weight, reference) = (node.log_weight.host()?, node.log_reference.host()?);
+            let (problem, belief, running) =
+                (node.problem.host()?, belief.host()?, running.host()?);
+            let (potential, bias) = (node.potential.host_mut()?, node.bias.host_mut()?);
+            engine.run_twin(SHADER.name, || {
+                for i in 0..count {
+                    if running[problem[i] as usize] == 0.0 {
+                        continue;
+                    }
+                    let goal = law.potential(weight[i], reference[i], belief[i]);
+                    let step = relaxation * (goal - potential[i]);
+                    let jump = potential[i] < NEARLY_NOTHING || goal < NEARLY_NOTHING;
+                    potential[i] = if jump { goal } else { potential[i] + step };
+                    bias[i] = (potential[i] + reference[i]).max(NOTHING);
+                }
+            });
+            Ok(())
+        }
+        Backend::Gpu(gpu) => engine.launch(
+            gpu,
+            &Launch {
+                shader: &SHADER,
+                constants: &[],
+                bindings: &[
+                    node.log_weight.buffer()?.into(),
+                    node.log_reference.buffer()?.into(),
+                    belief.buffer()?.into(),
+                    node.problem.buffer()?.into(),
+                    running.buffer()?.into(),
+                    node.potential.buffer()?.into(),
+                    node.bias.buffer()?.into(),
+                ],
+                immediates: bytemuck::bytes_of(&Params {
+                    count: index("a node", count)?,
+                    law: law.kind,
+                    first: law.first as f32,
+                    second: law.second as f32,
+                    relaxation: relaxation as f32,
+                }),
+                workgroups: groups_of_256(count),
+                work: count as f64,
+            },
+        ),
+    }
+}

@@ -1,0 +1,234 @@
+//! Softmin over points, the cost computed on the fly and never stored.
+
+use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
+
+use super::join_partials::join_partials;
+use super::softmin_columns::empty_partials;
+use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::error::Result;
+use crate::geometry::Cost;
+use crate::kernels::check_length;
+use crate::kernels::tiles::{Blocks, Tile, Tiles};
+use crate::kernels::vector::{LogSum, log_sum};
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    first_tile: u32,
+    tiles: u32,
+    outputs: u32,
+    inputs: u32,
+    dimension: u32,
+    rate: f32,
+    power: f32,
+}
+
+pub(crate) static SHADER: Shader = shader!(
+    "linear/softmin_points",
+    Params,
+    [Read, Read, Read, Read, Read, Write],
+    &[
+        &variant(Cost::SquaredEuclidean, 1, false),
+        &variant(Cost::SquaredEuclidean, 3, true),
+        &variant(Cost::Euclidean, 2, false),
+        &variant(Cost::Power(1.5), 10, true),
+        &variant(Cost::GreatCircle(2.0), 3, false),
+        &variant(Cost::SquaredEuclidean, 17, true),
+        &variant(Cost::Euclidean, 64, false),
+    ]
+);
+
+/// Dimensions up to this one have kernels of their own, with coordinates in registers.
+const MAX_UNROLLED: usize = 10;
+/// Rows that a workgroup takes.
+const TILE_ROWS: usize = 256;
+/// Workgroups that keep a large GPU busy; fewer, and the columns are split too.
+const ENOUGH_TILES: usize = 1024;
+/// Columns that a tile takes at least when columns are split.
+const MIN_TILE_COLS: usize = 256;
+/// Pairs whose scores the CPU holds at a time: they stay in the first-level cache.
+const CHUNK: usize = 512;
+
+type Constants = [(&'static str, u32); 8];
+
+const fn variant(cost: Cost, dimension: usize, split: bool) -> Constants {
+    let unrolled = dimension <= MAX_UNROLLED;
+    // Kernels for any dimension are one kernel.
+    let dimension = if unrolled { dimension as u32 } else { 0 };
+    let [squared, distance, power, great_circle] = cost.switches();
+    [
+        ("UNROLLED", unrolled as u32),
+        ("DIMENSION", dimension),
+        ("TILE_VECTORS", dimension * 32),
+        ("SPLIT", split as u32),
+        ("COST_SQUARED", squared),
+        ("COST_DISTANCE", distance),
+        ("COST_POWER", power),
+        ("COST_GREAT_CIRCLE", great_circle),
+    ]
+}
+
+/// The plan for one direction: rows take the softmin over columns.
+pub(crate) struct SoftminPoints {
+    blocks: Blocks,
+    cost: Cost,
+    dimension: usize,
+    device: Option<(Tiles, u32, Option<Array>)>,
+}
+
+impl SoftminPoints {
+    pub(crate) fn new(
+        engine: &Engine,
+        blocks: &Blocks,
+        cost: Cost,
+        dimension: usize,
+    ) -> Result<Self> {
+        let device = if engine.is_gpu() {
+            let (tiles, slots) = tiles(blocks);
+            let partials = (slots > 1)
+                .then(|| empty_partials(engine, slots, blocks.total_rows()))
+                .transpose()?;
+            Some((Tiles::new(engine, &tiles)?, slots, partials))
+        } else {
+            None
+        };
+        Ok(Self { blocks: blocks.clone(), cost, dimension, device })
+    }
+
+    /// out_i = log sum_j exp(bias_j - rate c(x_i, y_j)), for the problems that are running.
+    /// `x` and `y` hold the points coordinate by coordinate.
+    #[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
+    pub(crate) fn launch(
+        &mut self,
+        engine: &Engine,
+        x: &Array,
+        y: &Array,
+        bias: &Array,
+        rate: f64,
+        running: &Array,
+        out: &mut Array,
+    ) -> Result<()> {
+        let (rows, columns) = (self.blocks.total_rows(), self.blocks.total_cols());
+        check_length("the points of the rows", x.len(), rows * self.dimension)?;
+        check_length("the points of the columns", y.len(), columns * self.dimension)?;
+        check_length("the bias of the columns", bias.len(), columns)?;
+        check_length("the softmin of the rows", out.len(), rows)?;
+        let Backend::Gpu(gpu) = engine.backend() else {
+            let (x, y, bias, running) = (x.host()?, y.host()?, bias.host()?, running.host()?);
+            let out = out.host_mut()?;
+            engine.run_twin(SHADER.name, || {
+                twin(&self.blocks, self.cost, x, y, bias, rate, running, out);
+            });
+            return Ok(());
+        };
+        let (tiles, slots, partials) = self.device.as_ref().expect("made for a GPU");
+        let constants = variant(self.cost, self.dimension, partials.is_some());
+        // In high dimensions a pair costs more than its exponential.
+        let work_per_pair = 1.0 + self.dimension as f64 / 8.0;
+        let quantum = gpu.work_per_launch() / work_per_pair;
+        for (first_tile, count, work) in tiles.stretches(0..tiles.len(), quantum) {
+            let target = partials.as_ref().map_or(out.buffer(), Array::buffer)?;
+            engine.launch(
+                gpu,
+                &Launch {
+                    shader: &SHADER,
+                    constants: &constants,
+                    bindings: &[
+                        tiles.table.buffer()?.into(),
+                        x.buffer()?.into(),
+                        y.buffer()?.into(),
+                        bias.buffer()?.into(),
+                        running.buffer()?.into(),
+                        target.into(),
+                    ],
+                    immediates: bytemuck::bytes_of(&Params {
+                        first_tile,
+                        tiles: count,
+                        outputs: rows as u32,
+                        inputs: columns as u32,
+                        dimension: self.dimension as u32,
+                        rate: rate as f32,
+                        power: self.cost.power() as f32,
+                    }),
+                    workgroups: u64::from(count),
+                    work: work * work_per_pair,
+                },
+            )?;
+        }
+        match partials {
+            Some(partials) => join_partials(engine, partials, *slots, out),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Tiles of 256 rows; where that makes too few workgroups, columns are split as well.
+fn tiles(blocks: &Blocks) -> (Vec<Tile>, u32) {
+    let row_tiles: usize =
+        (0..blocks.count()).map(|problem| blocks.size(problem).0.div_ceil(TILE_ROWS)).sum();
+    let parts = (ENOUGH_TILES / row_tiles.max(1)).max(1);
+    let mut tiles = Vec::new();
+    let mut slots = 1;
+    for problem in 0..blocks.count() {
+        let (_, columns) = blocks.size(problem);
+        let width = columns.div_ceil(parts).next_multiple_of(MIN_TILE_COLS);
+        let (rows, cols) = (
+            blocks.rows[problem]..blocks.rows[problem + 1],
+            blocks.cols[problem]..blocks.cols[problem + 1],
+        );
+        for row_begin in rows.clone().step_by(TILE_ROWS) {
+            for (slot, col_begin) in cols.clone().step_by(width).enumerate() {
+                slots = slots.max(slot as u32 + 1);
+                tiles.push(Tile {
+                    problem: problem as u32,
+                    row_begin: row_begin as u32,
+                    row_end: (row_begin + TILE_ROWS).min(rows.end) as u32,
+                    col_begin: col_begin as u32,
+                    col_end: (col_begin + width).min(cols.end) as u32,
+                    slot: slot as u32,
+                    ..Default::default()
+                });
+            }
+        }
+    }
+    (tiles, slots)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
+fn twin(
+    blocks: &Blocks,
+    cost: Cost,
+    x: &[f64],
+    y: &[f64],
+    bias: &[f64],
+    rate: f64,
+    running: &[f64],
+    out: &mut [f64],
+) {
+    let (rows, columns) = (blocks.total_rows(), blocks.total_cols());
+    for problem in (0..blocks.count()).filter(|&problem| running[problem] != 0.0) {
+        let first_row = blocks.rows[problem];
+        let problem_columns = blocks.cols[problem]..blocks.cols[problem + 1];
+        out[first_row..blocks.rows[problem + 1]]
+            .par_iter_mut()
+            .enumerate()
+            .with_min_len(4)
+            .for_each(|(row, out)| {
+                let mut scores = [0.0; CHUNK];
+                let mut total = LogSum::EMPTY;
+                for begin in problem_columns.clone().step_by(CHUNK) {
+                    let chunk = begin..(begin + CHUNK).min(problem_columns.end);
+                    let scores = &mut scores[..chunk.len()];
+                    let point = x[first_row + row..].iter().step_by(rows);
+                    let coordinates = y.chunks(columns).map(|axis| &axis[chunk.clone()]);
+                    cost.evaluate(point.copied().zip(coordinates), scores);
+                    for (score, &bias) in scores.iter_mut().zip(&bias[chunk]) {
+                        *score = bias - rate * *score;
+                    }
+                    total = total.join(log_sum(scores));
+                }
+                *out = total.logarithm();
+            });
+    }
+}

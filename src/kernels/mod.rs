@@ -1,0 +1,71 @@
+//! Kernels: each a WGSL shader with the launch and the f64 twin in the file of the same name.
+//!
+//! A kernel file holds the parameter block, the launch, which checks shapes and runs on the engine
+//! that holds the arrays, and the CPU twin, written from the formula. Work lists ("tiles") and
+//! scratch are made once, in a plan; nothing is allocated in a loop.
+
+pub mod linear;
+pub(crate) mod tiles;
+pub(crate) mod vector;
+
+pub use tiles::Blocks;
+pub use vector::{NEARLY_NOTHING, NOTHING};
+
+use crate::engine::Shader;
+
+/// Every shader, for validation and for `gaspard check`.
+pub(crate) const SHADERS: &[&Shader] = &[
+    &linear::consensus::SHADER,
+    &linear::coupling_columns::SHADER,
+    &linear::coupling_points::SHADER,
+    &linear::coupling_rows::SHADER,
+    &linear::debias::SHADER,
+    &linear::join_partials::SHADER,
+    &linear::node_residual::SHADER,
+    &linear::node_update::SHADER,
+    &linear::segment_sum::SHADER,
+    &linear::softmin_axis::SHADER,
+    &linear::softmin_columns::SHADER,
+    &linear::softmin_points::SHADER,
+    &linear::softmin_rows::SHADER,
+    &linear::sum_messages::SHADER,
+];
+
+/// Every variant of every shader, expanded: (name, constants, WGSL).
+#[doc(hidden)]
+pub fn expanded_shaders() -> Vec<(String, String, String)> {
+    let mut expanded = Vec::new();
+    for shader in SHADERS {
+        for constants in shader.variants {
+            expanded.push((
+                shader.name.to_owned(),
+                format!("{constants:?}"),
+                crate::engine::gpu::expand(shader.source, constants),
+            ));
+        }
+    }
+    expanded
+}
+
+/// Workgroups of 256 threads that cover `count` elements.
+pub(crate) fn groups_of_256(count: usize) -> u64 {
+    (count as u64).div_ceil(256)
+}
+
+/// The shape error of a kernel's argument.
+pub(crate) fn check_length(what: &str, found: usize, expected: usize) -> crate::Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(crate::Error::shape(what, format!("{expected} numbers"), found.to_string()))
+}
+
+/// Narrows a size to the device's 32-bit indices.
+pub(crate) fn index(what: &str, size: usize) -> crate::Result<u32> {
+    u32::try_from(size).map_err(|_| crate::Error::Limit {
+        what: what.to_owned(),
+        needed: size as u64,
+        available: u64::from(u32::MAX),
+        remedy: "devices count in 32 bits; use fewer points, or --device cpu".to_owned(),
+    })
+}

@@ -1,0 +1,14 @@
+//! gaspard
+pub mod engine;
+pub mod error;
+pub mod geometry;
+#[cfg(feature = "io")]
+pub mod io;
+#[doc(hidden)]
+pub mod kernels;
+pub mod linear;
+#[cfg(feature = "io")]
+pub mod report;
+pub use engine::{Engine, EngineOptions, Selector};
+pub use error::{Error, Result};
+pub use geometry::{Cost, Geometry, Grid, Measure, Operator, Side, Support};

@@ -1,0 +1,3 @@
+//! The linear core.
+mod law;
+pub use law::Law;
