@@ -7,8 +7,11 @@ pub mod io;
 #[doc(hidden)]
 pub mod kernels;
 pub mod linear;
+pub mod observer;
 #[cfg(feature = "io")]
 pub mod report;
 pub use engine::{Engine, EngineOptions, Selector};
 pub use error::{Error, Result};
 pub use geometry::{Cost, Geometry, Grid, Measure, Operator, Side, Support};
+pub use linear::{Control, Law, Transport, TransportSolution};
+pub use observer::{Observer, Progress};

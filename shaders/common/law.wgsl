@@ -37,9 +37,9 @@ fn law_potential(law: Law, log_weight: f32, log_reference: f32, belief: f32) -> 
 }
 
 // A step of length `relaxation` from the old potential towards the new one.
-fn relaxed(old: f32, target: f32, relaxation: f32) -> f32 {
-    if old < NEARLY_NOTHING || target < NEARLY_NOTHING {
-        return target;
+fn relaxed(old: f32, goal: f32, relaxation: f32) -> f32 {
+    if old < NEARLY_NOTHING || goal < NEARLY_NOTHING {
+        return goal;
     }
-    return old + relaxation * (target - old);
+    return old + relaxation * (goal - old);
 }

@@ -24,7 +24,7 @@ var<immediate> params: Params;
 @group(0) @binding(2) var<storage, read> log_reference: array<f32>;
 @group(0) @binding(3) var<storage, read> belief: array<f32>;
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partials: array<f32>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -47,6 +47,6 @@ fn main(
     }
     let total = reduce_sum(thread, distance);
     if thread == 0u {
-        partial[params.first_chunk + index] = total;
+        partials[params.first_chunk + index] = total;
     }
 }

@@ -455,6 +455,9 @@ impl Separable {
         out: &mut Array,
     ) -> Result<()> {
         let steps = self.steps(onto);
+        let (first, end) = (steps[0].1, steps[steps.len() - 1].1);
+        check_length("the bias", bias.len(), first.outer * first.sources * first.inner)?;
+        check_length("the softmin", out.len(), end.outer * end.targets * end.inner)?;
         let last = steps.len() - 1;
         let [even, odd] = &mut self.scratch;
         for (step, (axis, shape)) in steps.into_iter().enumerate() {

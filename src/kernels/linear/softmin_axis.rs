@@ -69,12 +69,14 @@ pub(crate) fn softmin_axis(
     out: &mut Array,
 ) -> Result<()> {
     check_length("the costs along the axis", costs.len(), axis.sources * axis.targets)?;
-    check_length("the values", values.len(), axis.lines() * axis.sources)?;
-    check_length("the softmin along the axis", out.len(), axis.lines() * axis.targets)?;
+    // Scratch that several axes share is as long as the longest of them needs.
+    let (inputs, outputs) = (axis.lines() * axis.sources, axis.lines() * axis.targets);
+    check_length("the values", values.len().min(inputs), inputs)?;
+    check_length("the softmin along the axis", out.len().min(outputs), outputs)?;
     check_length("the flags of the batch", running.len(), axis.batch)?;
     let Backend::Gpu(gpu) = engine.backend() else {
         let (costs, values, running) = (costs.host()?, values.host()?, running.host()?);
-        let out = out.host_mut()?;
+        let (values, out) = (&values[..inputs], &mut out.host_mut()?[..outputs]);
         engine.run_twin(SHADER.name, || twin(axis, costs, values, rate, weighted, running, out));
         return Ok(());
     };

@@ -1,0 +1,121 @@
+//! Transport between two measures, on both engines, against exact transport and closed forms.
+
+mod common;
+
+use common::{engines, naive};
+use gaspard::linear::exact::exact;
+use gaspard::{Cost, Geometry, Law, Measure, Support, Transport};
+use ndarray::{Array1, Array2};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+fn cloud(rng: &mut ChaCha8Rng, n: usize, d: usize) -> Measure {
+    let points = Array2::from_shape_simple_fn((n, d), || rng.random_range(0.0..1.0));
+    let mut weights = Array1::from_shape_simple_fn(n, || rng.random_range(0.1..1.0));
+    weights[n / 3] = 0.0;
+    weights /= weights.sum();
+    Measure::new("cloud", weights, Support::Points(points)).unwrap()
+}
+
+#[test]
+fn marginals_are_met_and_the_gap_closes() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let (a, b) = (cloud(&mut rng, 40, 2), cloud(&mut rng, 55, 2));
+    for engine in engines() {
+        for cost in [Cost::SquaredEuclidean, Cost::Euclidean, Cost::Power(1.5)] {
+            let solved =
+                Transport::between(&a, &b).cost(cost).epsilon(0.02).solve(&engine).unwrap();
+            let details = solved.details();
+            assert!(details.converged, "{details:?}");
+            assert!(
+                details.marginal_error <= 2.0 * details.tolerance,
+                "{}",
+                details.marginal_error
+            );
+            let terms = solved.terms();
+            let gap = terms.total() - terms.dual;
+            // With marginals off by delta the gap is off by delta times the potentials.
+            assert!(gap.abs() < 10.0 * details.tolerance, "gap {gap:e}");
+        }
+    }
+}
+
+#[test]
+fn the_coupling_is_the_naive_one() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let (a, b) = (cloud(&mut rng, 12, 3), cloud(&mut rng, 9, 3));
+    let geometry = Geometry::between(a.support(), b.support(), Cost::SquaredEuclidean).unwrap();
+    let expected = naive::sinkhorn(
+        &geometry.dense().unwrap(),
+        a.weights().as_slice().unwrap(),
+        b.weights().as_slice().unwrap(),
+        0.05,
+        5000,
+    );
+    for engine in engines() {
+        let tolerance = if engine.is_gpu() { 1e-5 } else { 1e-12 };
+        let solved =
+            Transport::between(&a, &b).epsilon(0.05).tolerance(tolerance).solve(&engine).unwrap();
+        let error = (&solved.coupling().unwrap() - &expected).mapv(f64::abs).sum();
+        assert!(error < 10.0 * tolerance, "{engine:?}: {error:e}");
+        let values = Array2::from_shape_simple_fn((9, 5), || rng.random_range(-1.0..1.0));
+        let applied = solved.apply(gaspard::Side::Rows, &values).unwrap();
+        let error = (&applied - &expected.dot(&values)).mapv(f64::abs).sum();
+        assert!(error < 10.0 * tolerance, "{engine:?}: {error:e}");
+    }
+}
+
+#[test]
+fn the_linear_term_falls_to_exact_transport_with_epsilon() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let (a, b) = (cloud(&mut rng, 30, 2), cloud(&mut rng, 34, 2));
+    let geometry = Geometry::between(a.support(), b.support(), Cost::SquaredEuclidean).unwrap();
+    let costs: Vec<f64> = geometry.dense().unwrap().iter().copied().collect();
+    let plan = exact(
+        a.weights().as_slice().unwrap(),
+        b.weights().as_slice().unwrap(),
+        &costs,
+        &mut || false,
+    )
+    .unwrap();
+    for engine in engines() {
+        let mut last = f64::INFINITY;
+        for epsilon in [1e-1, 1e-2, 1e-3, 2e-4] {
+            let solved = Transport::between(&a, &b).epsilon(epsilon).solve(&engine).unwrap();
+            let details = solved.details();
+            assert!(details.converged, "{epsilon}: {:?}", details.trace.last());
+            let excess = solved.terms().linear - plan.value;
+            assert!(excess > -1e-4 && excess < last, "{epsilon}: {excess}");
+            last = excess;
+            println!("{engine:?} {epsilon} {} {excess:e}", details.iterations);
+        }
+        assert!(last < 2e-4, "{last}");
+    }
+}
+
+#[test]
+fn unbalanced_laws_meet_their_optimality_conditions() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let (a, b) = (cloud(&mut rng, 20, 2), cloud(&mut rng, 25, 2));
+    let heavier = Measure::new("b", b.weights() * 1.7, b.support().clone()).unwrap();
+    for engine in engines() {
+        for (law_a, law_b) in [
+            (Law::Kl { rho: 0.3 }, Law::Kl { rho: 2.0 }),
+            (Law::Tv { rho: 0.2 }, Law::Tv { rho: 0.2 }),
+            (Law::Fixed, Law::Kl { rho: 0.1 }),
+            (Law::Range { low: 0.5, high: 1.2 }, Law::Range { low: 0.2, high: 0.9 }),
+            (Law::Fixed, Law::Free),
+        ] {
+            let solved = Transport::between(&a, &heavier)
+                .laws(law_a, law_b)
+                .epsilon(0.03)
+                .solve(&engine)
+                .unwrap();
+            let details = solved.details();
+            assert!(details.converged, "{law_a} {law_b}: {:?}", details.trace.last());
+            let gap = solved.value() - solved.terms().dual;
+            // Penalties of marginals that are off by the tolerance.
+            assert!(gap.abs() < 2e-4, "{engine:?} {law_a} {law_b}: gap {gap:e}");
+        }
+    }
+}
