@@ -51,7 +51,7 @@ fn twin(partials: &[f64], slots: usize, out: &mut [f64]) {
         let pairs = (0..slots).map(|slot| 2 * (slot * outputs + i));
         *out = pairs
             .map(|place| LogSum { peak: partials[place], sum: partials[place + 1] })
-            .fold(LogSum::EMPTY, LogSum::join)
-            .logarithm();
+            .fold(LogSum::EMPTY, LogSum::join::<false>)
+            .logarithm::<false>();
     }
 }

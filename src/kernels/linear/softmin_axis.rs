@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
-use crate::kernels::vector::{LogSum, NOTHING, ROWS_AT_ONCE, log_sum_columns, log_sum_row};
+use crate::kernels::vector::{NOTHING, ROWS_AT_ONCE, log_sum_columns, log_sum_row, logarithms};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -149,7 +149,7 @@ fn twin(
                 out.par_iter_mut()
                     .zip(shifts.par_chunks(axis.sources))
                     .with_min_len(16)
-                    .for_each(|(out, shifts)| *out = log_sum_row(values, shifts, 1.0).logarithm());
+                    .for_each(|(out, shifts)| *out = log_sum_row(values, shifts, 1.0));
             } else {
                 out.par_chunks_mut(axis.inner)
                     .zip(shifts.par_chunks(axis.sources))
@@ -183,8 +183,6 @@ fn along_lines(values: &[f64], shifts: &[f64], inner: usize, out: &mut [f64]) {
                 &mut sums,
             );
         }
-        for ((out, peak), sum) in out.iter_mut().zip(peaks).zip(sums) {
-            *out = LogSum { peak, sum }.logarithm();
-        }
+        logarithms(&peaks[..out.len()], &sums[..out.len()], out);
     }
 }
