@@ -5,6 +5,7 @@
 //! scratch are made once, in a plan; nothing is allocated in a loop.
 
 pub mod linear;
+pub(crate) mod product;
 pub(crate) mod tiles;
 pub(crate) mod vector;
 
