@@ -31,6 +31,9 @@ pub struct EngineOptions {
     pub checked: bool,
     /// Refuse to hold more than this many bytes of arrays. `None`: what the device has.
     pub memory_limit: Option<u64>,
+    /// Pretend that a binding spans at most this many bytes, where the device allows more: to test
+    /// on small matrices how large ones are walked in panels. Nothing on the CPU.
+    pub max_binding_bytes: Option<u64>,
 }
 
 /// A place where arrays live and kernels run: the CPU in f64, or one GPU in f32.
@@ -185,7 +188,8 @@ impl Engine {
     }
 
     /// The time of every kernel since the engine was opened, longest first. Empty unless
-    /// [`EngineOptions::profile`] is set. GPU times come from the device's own timestamps.
+    /// [`EngineOptions::profile`] is set. GPU times come from the device's own timestamps, and
+    /// are missing where it has none.
     ///
     /// # Errors
     /// Any fault of the device since the last call.
