@@ -15,9 +15,9 @@ use crate::kernels::linear::softmin_rows::SoftminRows;
 use crate::kernels::tiles::{Blocks, all_running};
 use crate::kernels::{NOTHING, check_length};
 
-/// Stands for an infinite cost: large enough to forbid a pair at any epsilon, small enough that
-/// its product with 1/epsilon is still an f32.
-const FORBIDDEN: f64 = 1e30;
+/// Stands for an infinite cost: over any epsilon from 1e-10 to 1e8 it is a score below
+/// [`NEARLY_NOTHING`](crate::kernels::NEARLY_NOTHING), and still an f32.
+const FORBIDDEN: f64 = 1e28;
 
 /// A side of a pairwise problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

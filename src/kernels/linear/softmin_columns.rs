@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::join_partials::join_partials;
+use super::join_partials::{Partials, join_partials};
 use crate::engine::gpu::{Binding, Gpu};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::{Error, Result};
@@ -137,7 +137,7 @@ impl Panels {
 /// The plan: tiles, and scratch for partial results where columns take several tiles.
 pub(crate) struct SoftminColumns {
     blocks: Blocks,
-    device: Option<(Panels, Option<Array>)>,
+    device: Option<(Panels, Option<Partials>)>,
 }
 
 impl SoftminColumns {
@@ -149,7 +149,7 @@ impl SoftminColumns {
                     column_tiles(blocks, problem, rows, slot)
                 })?;
                 let partials = if panels.slots > 1 {
-                    Some(empty_partials(engine, panels.slots, blocks.total_cols())?)
+                    Some(Partials::empty(engine, panels.slots, &blocks.cols)?)
                 } else {
                     None
                 };
@@ -184,7 +184,8 @@ impl SoftminColumns {
             for (first_tile, tiles, work) in
                 panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
             {
-                let target = partials.as_ref().map_or(out.buffer(), Array::buffer)?;
+                let target =
+                    partials.as_ref().map_or(&*out, |partials| &partials.pairs).buffer()?;
                 engine.launch(
                     gpu,
                     &Launch {
@@ -210,15 +211,10 @@ impl SoftminColumns {
             }
         }
         match partials {
-            Some(partials) => join_partials(engine, partials, panels.slots, out),
+            Some(partials) => join_partials(engine, partials, running, out),
             None => Ok(()),
         }
     }
-}
-
-/// Partial results that join to nothing: what slots hold that no tile writes.
-pub(crate) fn empty_partials(engine: &Engine, slots: u32, outputs: usize) -> Result<Array> {
-    engine.upload("partial sums", &[NOTHING, 0.0].repeat(slots as usize * outputs))
 }
 
 fn column_tiles(blocks: &Blocks, problem: usize, rows: Range<usize>, slot: u32) -> Vec<Tile> {
