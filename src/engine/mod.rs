@@ -59,7 +59,7 @@ struct Inner {
 /// The two kinds of engine, for kernel launches to match on.
 pub(crate) enum Backend {
     Cpu,
-    Gpu(gpu::Gpu),
+    Gpu(Box<gpu::Gpu>),
 }
 
 impl Engine {
@@ -95,7 +95,7 @@ impl Engine {
         let gpu = gpu::Gpu::open(&selector, options)?;
         let limit = options.memory_limit.unwrap_or(gpu.info().memory.unwrap_or(u64::MAX));
         Ok(Self(Arc::new(Inner {
-            backend: Backend::Gpu(gpu),
+            backend: Backend::Gpu(Box::new(gpu)),
             ledger: Ledger::new(limit),
             profile: Profile::new(options.profile),
         })))

@@ -46,7 +46,7 @@ pub struct Operator {
 }
 
 enum Kind {
-    Matrix { costs: Array, rows: SoftminRows, cols: SoftminColumns },
+    Matrix { costs: Array, rows: Box<SoftminRows>, cols: Box<SoftminColumns> },
     Points(Box<Points>),
     Separable(Separable),
 }
@@ -122,8 +122,8 @@ impl Operator {
                 engine.write(&mut costs, &all.ok_or_else(mixed)?)?;
                 Kind::Matrix {
                     costs,
-                    rows: SoftminRows::new(engine, &blocks)?,
-                    cols: SoftminColumns::new(engine, &blocks)?,
+                    rows: Box::new(SoftminRows::new(engine, &blocks)?),
+                    cols: Box::new(SoftminColumns::new(engine, &blocks)?),
                 }
             }
             Geometry::Points { x, cost, .. } => {

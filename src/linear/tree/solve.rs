@@ -93,7 +93,7 @@ fn run(
         }
         let mut checks = Checks::new(&forest.engine);
         loop {
-            let checking = (sweeps + 1 - pace.begin) % control.check_every == 0;
+            let checking = (sweeps + 1 - pace.begin).is_multiple_of(control.check_every);
             if checking {
                 forest.engine.write(&mut residual, &vec![0.0; forest.count])?;
             }
