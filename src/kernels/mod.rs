@@ -6,6 +6,8 @@
 
 pub mod linear;
 pub(crate) mod product;
+#[cfg(test)]
+mod properties;
 pub(crate) mod tiles;
 pub(crate) mod vector;
 
