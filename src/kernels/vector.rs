@@ -355,6 +355,54 @@ fn logarithms_of<const FUSED: bool>(peaks: &[f64], sums: &[f64], out: &mut [f64]
     }
 }
 
+/// Replaces every x by exp(rate x).
+#[multiversion(targets("x86_64+avx2+fma", "x86_64+avx512f"))]
+pub(crate) fn exp_all(rate: f64, values: &mut [f64]) {
+    if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
+        exp_all_of::<true>(rate, values);
+    } else {
+        exp_all_of::<false>(rate, values);
+    }
+}
+
+#[inline(always)]
+fn exp_all_of<const FUSED: bool>(rate: f64, values: &mut [f64]) {
+    for value in values {
+        *value = exp::<FUSED>(rate * *value);
+    }
+}
+
+/// So many times x -> factor x + summand for every chain, in registers.
+#[multiversion(targets("x86_64+avx2+fma", "x86_64+avx512f"))]
+pub(crate) fn multiply_add_chains<const CHAINS: usize>(
+    steps: usize,
+    factor: f64,
+    summand: f64,
+    chains: &mut [f64; CHAINS],
+) {
+    if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
+        multiply_add_chains_of::<true, CHAINS>(steps, factor, summand, chains);
+    } else {
+        multiply_add_chains_of::<false, CHAINS>(steps, factor, summand, chains);
+    }
+}
+
+#[inline(always)]
+fn multiply_add_chains_of<const FUSED: bool, const CHAINS: usize>(
+    steps: usize,
+    factor: f64,
+    summand: f64,
+    chains: &mut [f64; CHAINS],
+) {
+    let mut values = *chains;
+    for _ in 0..steps {
+        for value in &mut values {
+            *value = multiply_add::<FUSED>(*value, factor, summand);
+        }
+    }
+    *chains = values;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
