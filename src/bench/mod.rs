@@ -132,8 +132,10 @@ struct Context<'a> {
 /// A case before it is run.
 struct Case {
     name: String,
-    run: Box<dyn Fn(&Context<'_>) -> Result<Timed>>,
+    run: Run,
 }
+
+type Run = Box<dyn Fn(&Context<'_>) -> Result<Timed>>;
 
 /// A case that was run.
 struct Timed {

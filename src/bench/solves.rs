@@ -47,28 +47,34 @@ fn control(epsilon: f64, iterations: usize) -> Control {
         check_every: usize::MAX,
         annealing: 1.0,
         relaxation: Some(1.0),
-        ..Control::new(epsilon)
     }
 }
 
-/// Seconds of one iteration: the difference between solves of a few iterations and of many, as
-/// many as make it a good part of the whole.
+/// Seconds of one iteration: the difference between solves of two iterations and of more, until
+/// it can be resolved or has taken long enough.
 fn seconds_per_iteration(
     context: &Context<'_>,
     mut solve: impl FnMut(usize) -> Result<()>,
 ) -> Result<Vec<f64>> {
+    const FEW: usize = 2;
     let mut took = |iterations| clock::seconds(context.engine, || solve(iterations));
     took(1)?; // compiles, and touches the memory
-    let few = 2;
-    let base = took(few)?;
+    let base = took(FEW)?;
     let mut more = 2;
-    // Doubled until the difference is half of the base, and can be resolved.
-    while more < 512 && took(few + more)? - base < (0.5 * base).max(0.05) {
+    let mut first = took(FEW + more)? - base;
+    while first < (0.5 * base).clamp(0.05, 2.0) && more < 512 {
         more *= 2;
+        first = took(FEW + more)? - base;
     }
-    (0..if context.quick { 2 } else { 3 })
-        .map(|_| Ok(((took(few + more)? - took(few)?) / more as f64).max(f64::MIN_POSITIVE)))
-        .collect()
+    let mut seconds = vec![first];
+    if base < 2.0 {
+        for _ in 0..if context.quick { 2 } else { 4 } {
+            let base = took(FEW)?;
+            seconds.push(took(FEW + more)? - base);
+        }
+    }
+    // Noise can make the difference of two short times negative.
+    Ok(seconds.into_iter().map(|took| (took / more as f64).max(f64::MIN_POSITIVE)).collect())
 }
 
 /// A chain of point clouds: tracking. Seven edges, one softmin each way a sweep.

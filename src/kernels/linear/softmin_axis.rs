@@ -128,25 +128,36 @@ fn twin(
     running: &[f64],
     out: &mut [f64],
 ) {
+    let transposed = |of: &(dyn Fn(f64) -> f64 + Sync)| {
+        let mut transposed = vec![0.0; costs.len()];
+        transposed.par_chunks_mut(axis.sources).enumerate().with_min_len(16).for_each(
+            |(target, transposed)| {
+                for (place, costs) in transposed.iter_mut().zip(costs.chunks(axis.targets)) {
+                    *place = of(costs[target]);
+                }
+            },
+        );
+        transposed
+    };
     // Scores are value - shift, with the shifts of one target side by side.
-    let mut shifts = vec![0.0; costs.len()];
-    shifts.par_chunks_mut(axis.sources).enumerate().with_min_len(16).for_each(
-        |(target, shifts)| {
-            for (shift, costs) in shifts.iter_mut().zip(costs.chunks(axis.targets)) {
-                let cost = costs[target];
-                *shift = match weighted {
-                    true if cost > 0.0 => rate * cost - cost.ln(),
-                    true => -NOTHING,
-                    false => rate * cost,
-                };
-            }
-        },
-    );
-    let kernel = if axis.lines() < MIN_LINES { None } else { Kernel::new(&shifts, axis.sources) };
-    match kernel {
-        Some(kernel) => by_products(axis, &kernel, values, running, out),
-        None => by_pairs(axis, &shifts, values, running, out),
+    let mut shifts = transposed(&|cost| rate * cost);
+    let kernel = match (axis.lines() < MIN_LINES, weighted) {
+        (true, _) => None,
+        (false, true) => {
+            Kernel::weighted(&shifts, axis.sources, &transposed(&|cost| cost.max(0.0)))
+        }
+        (false, false) => Kernel::new(&shifts, axis.sources),
+    };
+    if let Some(kernel) = kernel {
+        by_products(axis, &kernel, values, running, out);
+        return;
     }
+    if weighted {
+        shifts = transposed(&|cost| {
+            if cost > 0.0 { rate * cost - cost.ln() } else { -NOTHING }
+        });
+    }
+    by_pairs(axis, &shifts, values, running, out);
 }
 
 /// One exponential a pair.
@@ -343,6 +354,38 @@ mod tests {
             }
         }
         assert!(by_products > 50 && in_stretches > 10, "{by_products} {in_stretches}");
+    }
+
+    #[test]
+    fn weighted_products_agree_with_pairs() {
+        let mut rng = ChaCha8Rng::seed_from_u64(10);
+        for axis in AXES {
+            let costs = squares(axis.sources, axis.targets);
+            for epsilon in [1.0, 1e-2, 1e-3] {
+                let rate = 1.0 / epsilon;
+                let values = values(&mut rng, axis, 10.0);
+                let running = vec![1.0; axis.batch];
+                let [mut found, mut expected, mut unweighted] =
+                    [(); 3].map(|()| vec![0.0; axis.lines() * axis.targets]);
+                twin(axis, &costs, &values, rate, true, &running, &mut found);
+                let mut shifts = shifts(&costs, axis, rate);
+                by_pairs(axis, &shifts, &values, &running, &mut unweighted);
+                for shift in &mut shifts {
+                    let cost = *shift / rate;
+                    *shift = if cost > 0.0 { *shift - cost.ln() } else { -NOTHING };
+                }
+                by_pairs(axis, &shifts, &values, &running, &mut expected);
+                for place in 0..found.len() {
+                    // What is left of a sum whose largest terms cost nothing need not be exact.
+                    let (error, allowed) = if expected[place] >= unweighted[place] - 30.0 {
+                        ((found[place] - expected[place]).abs(), 1e-14 * (10.0 + rate))
+                    } else {
+                        (found[place] - unweighted[place], -29.0)
+                    };
+                    assert!(error <= allowed, "{axis:?} epsilon {epsilon} [{place}]: {error:e}");
+                }
+            }
+        }
     }
 
     #[test]
