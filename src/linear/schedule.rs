@@ -41,9 +41,8 @@ impl Control {
     /// [`Error::Parameter`] for one outside its domain.
     pub fn validate(&self) -> Result<()> {
         positive("epsilon", self.epsilon, "give the entropic strength in the units of the cost")?;
-        if let Some(tolerance) =
-            self.tolerance.filter(|tolerance| tolerance.is_nan() || *tolerance < 0.0)
-        {
+        let wrong = |tolerance: &f64| tolerance.is_nan() || *tolerance < 0.0;
+        if let Some(tolerance) = self.tolerance.filter(wrong) {
             return Err(Error::parameter(
                 "tolerance",
                 format!("{tolerance} is not a number from 0 up"),
