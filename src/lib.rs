@@ -13,5 +13,5 @@ pub mod report;
 pub use engine::{Engine, EngineOptions, Selector};
 pub use error::{Error, Result};
 pub use geometry::{Cost, Geometry, Grid, Measure, Operator, Side, Support};
-pub use linear::{Control, Law, Transport, TransportSolution};
+pub use linear::{Barycenter, BarycenterSolution, Control, Law, Transport, TransportSolution};
 pub use observer::{Observer, Progress};

@@ -1,12 +1,14 @@
 #import index
 #import logsumexp
 // Where the messages of several measures meet on one support. ADD: mean += sum_k weight_k A_k
-// (a weighted geometric mean of scalings); SPREAD: h_k = mean - A_k, the bias of each message back.
+// (a weighted geometric mean of scalings); SPREAD: h_k <- h_k + relaxation (mean - A_k - h_k), the
+// bias of each message back.
 
 struct Params {
     length: u32,
     members: u32,
     fresh: u32, // 1: the mean starts from zero, not from what is there
+    relaxation: f32,
 }
 
 var<immediate> params: Params;
@@ -37,7 +39,10 @@ fn main(
     for (var k = 0u; k < params.members; k++) {
         let place = k * params.length + i;
         let reachable = meeting > NEARLY_NOTHING && messages[place] > NEARLY_NOTHING;
-        bias[place] = select(NOTHING, meeting - messages[place], reachable);
+        let goal = select(NOTHING, meeting - messages[place], reachable);
+        let old = bias[place];
+        let step = params.relaxation * (goal - old);
+        bias[place] = select(old + step, goal, min(old, goal) < NEARLY_NOTHING);
     }
 #end
 }

@@ -181,11 +181,8 @@ impl Operator {
         bias: &Array,
         out: &mut Array,
     ) -> Result<()> {
-        // Taken out for the call: the flags are lent to a method that borrows the rest.
-        let running = std::mem::replace(&mut self.running, engine.zeros("running", 0)?);
-        let result = self.softmin_running(engine, onto, epsilon, bias, &running, out);
-        self.running = running;
-        result
+        let Self { kind, running, .. } = self;
+        kind.softmin(engine, onto, 1.0 / epsilon, bias, running, out)
     }
 
     /// [`Operator::softmin`] for the problems of the batch that are still running: 1 or 0 each.
@@ -201,26 +198,7 @@ impl Operator {
         running: &Array,
         out: &mut Array,
     ) -> Result<()> {
-        let rate = 1.0 / epsilon;
-        match (&mut self.kind, onto) {
-            (Kind::Matrix { costs, rows, .. }, Side::Rows) => {
-                rows.launch(engine, costs, bias, rate, running, out)
-            }
-            (Kind::Matrix { costs, cols, .. }, Side::Cols) => {
-                cols.launch(engine, costs, bias, rate, running, out)
-            }
-            (Kind::Points(points), Side::Rows) => {
-                let Points { x, y, onto_rows, .. } = &mut **points;
-                onto_rows.launch(engine, x, y, bias, rate, running, out)
-            }
-            (Kind::Points(points), Side::Cols) => {
-                let Points { x, y, onto_cols, .. } = &mut **points;
-                onto_cols.launch(engine, y, x, bias, rate, running, out)
-            }
-            (Kind::Separable(separable), _) => {
-                separable.softmin(engine, onto, rate, None, bias, running, out)
-            }
-        }
+        self.kind.softmin(engine, onto, 1.0 / epsilon, bias, running, out)
     }
 
     /// The coupling P_ij = exp(f_i + g_j - C_ij / epsilon) applied to `columns` vectors without
@@ -324,6 +302,38 @@ impl Operator {
             Side::Cols => (g, f),
         };
         coupling_points(engine, &pairs, here, there, 1.0 / epsilon, PointSummand::Slope, out)
+    }
+}
+
+impl Kind {
+    fn softmin(
+        &mut self,
+        engine: &Engine,
+        onto: Side,
+        rate: f64,
+        bias: &Array,
+        running: &Array,
+        out: &mut Array,
+    ) -> Result<()> {
+        match (self, onto) {
+            (Kind::Matrix { costs, rows, .. }, Side::Rows) => {
+                rows.launch(engine, costs, bias, rate, running, out)
+            }
+            (Kind::Matrix { costs, cols, .. }, Side::Cols) => {
+                cols.launch(engine, costs, bias, rate, running, out)
+            }
+            (Kind::Points(points), Side::Rows) => {
+                let Points { x, y, onto_rows, .. } = &mut **points;
+                onto_rows.launch(engine, x, y, bias, rate, running, out)
+            }
+            (Kind::Points(points), Side::Cols) => {
+                let Points { x, y, onto_cols, .. } = &mut **points;
+                onto_cols.launch(engine, y, x, bias, rate, running, out)
+            }
+            (Kind::Separable(separable), _) => {
+                separable.softmin(engine, onto, rate, None, bias, running, out)
+            }
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! The linear core: entropic transport on trees, and exact transport.
 
+mod barycenter;
 mod divergence;
 pub mod exact;
 mod law;
+mod pace;
 mod schedule;
 mod transport;
 pub mod tree;
 
+pub use barycenter::{Barycenter, BarycenterSolution};
 pub use divergence::Divergence;
 pub use law::Law;
 pub use schedule::Control;

@@ -13,6 +13,7 @@ struct Params {
     length: u32,
     members: u32,
     fresh: u32,
+    relaxation: f32,
 }
 
 pub(crate) static SHADER: Shader = shader!(
@@ -23,14 +24,16 @@ pub(crate) static SHADER: Shader = shader!(
 );
 
 /// Which halves of the kernel run, for messages that come in several groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Step {
     /// mean += sum_k weight_k message_k.
     pub add: bool,
     /// The mean starts from zero.
     pub fresh: bool,
-    /// bias_k = mean - message_k.
+    /// bias_k <- bias_k + relaxation (mean - message_k - bias_k).
     pub spread: bool,
+    /// 1 for none.
+    pub relaxation: f64,
 }
 
 /// Adds weighted messages to a mean, and spreads the mean back as biases. `messages` and `bias`
@@ -67,6 +70,7 @@ pub(crate) fn consensus(
                 length: index("a support", length)?,
                 members: members as u32,
                 fresh: u32::from(step.fresh),
+                relaxation: step.relaxation as f32,
             }),
             workgroups: groups_of_256(length),
             work: (length * members) as f64,
@@ -88,7 +92,9 @@ fn twin(step: Step, weights: &[f64], messages: &[f64], mean: &mut [f64], bias: &
         for (place, (bias, &message)) in bias.iter_mut().zip(messages).enumerate() {
             let meeting = mean[place % length];
             let reachable = meeting > NEARLY_NOTHING && message > NEARLY_NOTHING;
-            *bias = if reachable { meeting - message } else { NOTHING };
+            let goal = if reachable { meeting - message } else { NOTHING };
+            let jump = goal < NEARLY_NOTHING || *bias < NEARLY_NOTHING;
+            *bias = if jump { goal } else { *bias + step.relaxation * (goal - *bias) };
         }
     }
 }

@@ -11,11 +11,8 @@ use crate::kernels::linear::node_update::ScaledLaw;
 use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::kernels::{NEARLY_NOTHING, NOTHING};
 use crate::linear::Law;
+use crate::linear::pace::HOST_WORK;
 use crate::linear::schedule::Control;
-
-/// Exponentials that the host spends on an evaluation in f64 after a solve on a GPU: about a
-/// second on two cores.
-const HOST_WORK: f64 = 1e9;
 
 pub(super) fn evaluate(
     mut forest: Forest,

@@ -22,7 +22,6 @@ pub(crate) enum Move {
 
 /// The trees' common structure, seen from the root.
 pub(crate) struct Shape {
-    pub root: usize,
     /// The edge to each node's parent; `None` for the root.
     pub parent_edge: Vec<Option<usize>>,
     /// The edges to each node's children.
@@ -44,7 +43,6 @@ impl Shape {
         // Rooted where a law holds the potential: a free root would only pass messages on.
         let root = tree.nodes.iter().position(|node| node.law != Law::Free).unwrap_or(0);
         let mut shape = Self {
-            root,
             parent_edge: vec![None; count],
             child_edges: vec![Vec::new(); count],
             ends: vec![(0, 0); tree.edges.len()],

@@ -25,7 +25,6 @@ use crate::linear::schedule::positive;
 
 pub(crate) use forest::Forest;
 pub use solution::{Terms, TreeSolution};
-pub(crate) use solve::{Checks, tolerance};
 pub use solve::{solve, solve_batch};
 
 /// The measure that a node's entropy is relative to.
