@@ -28,14 +28,22 @@ fn main() -> gaspard::Result<()> {
             for frame in &frames {
                 println!(
                     "{debiased} {epsilon} iterations {} error {:.1e} value {:.6} linear {:.6} {:.2} s {:?}",
-                    frame.iterations, frame.marginal_error, frame.terms.total(), frame.terms.linear, frame.seconds, frame.trace.last()
+                    frame.iterations,
+                    frame.marginal_error,
+                    frame.terms.total(),
+                    frame.terms.linear,
+                    frame.seconds,
+                    frame.trace.last()
                 );
             }
             let images: Vec<Array2<f64>> = frames
                 .iter()
                 .map(|frame| Array2::from_shape_vec((128, 128), frame.weights.to_vec()).unwrap())
                 .collect();
-            write_png(format!("/tmp/strip_{debiased}_{epsilon}.png"), &strip(&images, &Style::default())?)?;
+            write_png(
+                format!("/tmp/strip_{debiased}_{epsilon}.png"),
+                &strip(&images, &Style::default())?,
+            )?;
         }
     }
     Ok(())

@@ -134,9 +134,8 @@ fn divergences_are_those_of_pot() {
         let (a, b) = measures(&case);
         for engine in engines() {
             let (stop, tolerance) = precision(&engine);
-            let problem = Transport::between(&a, &b)
-                .epsilon(number(&case["epsilon"]))
-                .tolerance(stop);
+            let problem =
+                Transport::between(&a, &b).epsilon(number(&case["epsilon"])).tolerance(stop);
             let found = problem.divergence(&engine, &mut ()).unwrap();
             let expected = number(&case["expected"]["divergence"]);
             close(name, &engine, "divergence", found.value, expected, tolerance);
@@ -189,8 +188,12 @@ fn trees_are_dense_tensors() {
         let counting = case["reference"] == "counting";
         let reference = if counting { Reference::Counting } else { Reference::Weights };
         let mut problem = Tree { reference, ..Tree::default() };
-        let sizes: Vec<usize> =
-            case["references"].as_array().unwrap().iter().map(|list| list.as_array().unwrap().len()).collect();
+        let sizes: Vec<usize> = case["references"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|list| list.as_array().unwrap().len())
+            .collect();
         for (node, &size) in case["nodes"].as_array().unwrap().iter().zip(&sizes) {
             match law(&node["law"]) {
                 Law::Free => problem.free_node(size),
@@ -198,7 +201,8 @@ fn trees_are_dense_tensors() {
             };
         }
         for edge in case["edges"].as_array().unwrap() {
-            let (parent, child) = (edge["parent"].as_u64().unwrap(), edge["child"].as_u64().unwrap());
+            let (parent, child) =
+                (edge["parent"].as_u64().unwrap(), edge["child"].as_u64().unwrap());
             let geometry = Geometry::matrix(matrix(&edge["cost"])).unwrap();
             problem.edge(parent as usize, child as usize, geometry);
         }
@@ -305,7 +309,8 @@ fn barycenters_of_images_are_those_of_pot_by_every_route() {
             let control =
                 Control { tolerance: Some(stop), ..Control::new(number(&case["epsilon"])) };
             let problem = Barycenter::of(&measures).weights(&weights).control(control);
-            let expected: Vec<f64> = array(&case["expected"]["barycenter"]).iter().copied().collect();
+            let expected: Vec<f64> =
+                array(&case["expected"]["barycenter"]).iter().copied().collect();
             let mut routes = vec![("its own", problem.clone())];
             let stored = Geometry::between(&support, &support, Cost::SquaredEuclidean).unwrap();
             let matrix = Geometry::matrix(stored.dense().unwrap()).unwrap();
@@ -405,8 +410,7 @@ fn barycenters_of_gaussians_have_their_closed_form() {
         let weights = vector(&case["weights"]).to_vec();
         for engine in engines() {
             let (stop, tolerance) = precision(&engine);
-            let control =
-                Control { tolerance: Some(stop.max(1e-9)), ..Control::new(epsilon) };
+            let control = Control { tolerance: Some(stop.max(1e-9)), ..Control::new(epsilon) };
             for debiased in [false, true] {
                 let solved = Barycenter::of(&inputs.iter().collect::<Vec<_>>())
                     .weights(&weights)

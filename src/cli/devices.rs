@@ -73,7 +73,7 @@ impl From<DeviceInfo> for Device {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = arguments.json.as_deref().filter(|path| path.as_os_str() != "-") {
-        outputs::check([path])?;
+        outputs::check(&[path])?;
     }
     let found = Engine::devices();
     let real = found.iter().find(|info| info.usable && info.kind != DeviceKind::Software);

@@ -43,6 +43,12 @@ impl Input {
         self.path.display().to_string()
     }
 
+    /// Its shape for people: `20 x 30`.
+    pub(super) fn sides(&self) -> String {
+        let sides: Vec<_> = self.values.shape().iter().map(usize::to_string).collect();
+        sides.join(" x ")
+    }
+
     /// Its length along an axis, if it has two axes.
     pub(super) fn matrix_side(&self, axis: usize) -> Option<usize> {
         (self.values.ndim() == 2).then(|| self.values.shape()[axis])

@@ -2,6 +2,7 @@
 //!
 //! Text for people goes to stderr. Results go to stdout, as JSON where that is asked for.
 
+mod barycenter;
 mod device;
 mod devices;
 mod inputs;
@@ -38,6 +39,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Barycenter(Box<barycenter::Arguments>),
     Transport(Box<transport::Arguments>),
     Tree(tree::Arguments),
     Devices(devices::Arguments),
@@ -46,6 +48,7 @@ enum Command {
 /// Reads the command line, does what it says, and tells how that went.
 pub(crate) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Barycenter(arguments) => barycenter::run(&arguments),
         Command::Transport(arguments) => transport::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),

@@ -14,8 +14,12 @@ pub(super) fn complain(kind: &str, text: &str) {
 }
 
 /// Refuses files that could not be written, before anything is computed for them.
-pub(super) fn check<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<()> {
-    for path in paths {
+pub(super) fn check(paths: &[&Path]) -> Result<()> {
+    for (position, &path) in paths.iter().enumerate() {
+        if paths[..position].contains(&path) {
+            let problem = format!("{} is named for two of them", path.display());
+            return Err(Error::parameter("the outputs", problem, "give each its own file"));
+        }
         if path.is_dir() {
             return Err(Error::file(path, "this is a folder; give the name of a file"));
         }

@@ -33,14 +33,15 @@ impl<'a> Session<'a> {
     pub(super) fn begin<'p>(
         common: &'a Common,
         epsilon: Option<f64>,
-        outputs: impl IntoIterator<Item = &'p Path>,
+        files: impl IntoIterator<Item = &'p Path>,
     ) -> Result<Self> {
         let now = Instant::now();
         let session =
             Self { common, started: SystemTime::now(), begin: now, lap: now, timings: Vec::new() };
         common.control(epsilon.unwrap_or(1.0)).validate()?;
-        outputs::check(common.json.as_deref().filter(|path| *path != Path::new("-")))?;
-        outputs::check(outputs)?;
+        let mut all: Vec<&Path> = files.into_iter().collect();
+        all.extend(common.json.as_deref().filter(|path| *path != Path::new("-")));
+        outputs::check(&all)?;
         if !interrupt::listen() {
             session.warn("Ctrl-C will end this run without results: it cannot be caught here");
         }

@@ -8,9 +8,11 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use crate::engine::{DeviceKind, Engine};
 use crate::error::Result;
+use crate::linear::BarycenterSolution;
 use crate::linear::tree::TreeSolution;
 
 /// The numbers that every transport solve reports.
@@ -24,7 +26,7 @@ pub struct Results {
     pub entropic: f64,
     /// The penalties of the marginal laws.
     pub marginal_terms: f64,
-    /// A lower bound of the objective, from the potentials.
+    /// A lower bound of the objective, from the potentials; NaN where it is not computed.
     pub dual: f64,
     /// The mass of the coupling.
     pub mass: f64,
@@ -71,6 +73,35 @@ impl From<&TreeSolution> for Results {
             evaluated_in_f64: solution.evaluated_in_f64,
             seconds: solution.seconds,
             device: solution.engine.description(),
+            trace: solution.trace.clone(),
+        }
+    }
+}
+
+impl Results {
+    /// The results of a barycenter that was asked for at this epsilon.
+    pub fn of_barycenter(
+        solution: &BarycenterSolution,
+        engine: &Engine,
+        target_epsilon: f64,
+    ) -> Self {
+        Self {
+            value: solution.terms.total(),
+            linear: solution.terms.linear,
+            entropic: solution.terms.entropic,
+            marginal_terms: solution.terms.marginal,
+            dual: solution.terms.dual,
+            mass: solution.weights.sum(),
+            marginal_error: solution.marginal_error,
+            tolerance: solution.tolerance,
+            converged: solution.converged,
+            interrupted: solution.interrupted,
+            iterations: solution.iterations,
+            epsilon: solution.epsilon,
+            reached_epsilon: solution.epsilon == target_epsilon,
+            evaluated_in_f64: solution.evaluated_in_f64,
+            seconds: solution.seconds,
+            device: engine.description(),
             trace: solution.trace.clone(),
         }
     }
@@ -201,13 +232,53 @@ pub fn kernels(engine: &Engine) -> Result<Vec<KernelRecord>> {
     Ok(times.into_iter().map(record).collect())
 }
 
-/// Anything that serialises, as indented JSON with a line break at its end.
+/// Anything that serialises, as JSON with every field on a line of its own and every list on one
+/// line, and a line break at its end.
 ///
 /// # Errors
 /// What the writer returns.
 pub fn write_json(mut out: impl io::Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut out, value)?;
+    let mut serializer = Serializer::with_formatter(&mut out, FieldLines::default());
+    value.serialize(&mut serializer)?;
     writeln!(out)
+}
+
+/// Indents objects and leaves lists on their line: a trace of thousands of pairs is one line.
+#[derive(Default)]
+struct FieldLines(PrettyFormatter<'static>);
+
+impl Formatter for FieldLines {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
 }
 
 /// Writes a JSON file, whole or not at all.
@@ -228,6 +299,24 @@ mod tests {
         write_json(&mut text, &[1.5, f64::NAN, f64::INFINITY]).unwrap();
         let text: String = String::from_utf8(text).unwrap().split_whitespace().collect();
         assert_eq!(text, "[1.5,null,null]");
+    }
+
+    #[test]
+    fn fields_have_lines_and_lists_have_one() {
+        let mut text = Vec::new();
+        let value =
+            serde_json::json!({"trace": [[1, 0.5], [2, 0.25]], "list": [{"a": 1}], "b": {}});
+        write_json(&mut text, &value).unwrap();
+        let lines = [
+            "{",
+            r#"  "trace": [[1, 0.5], [2, 0.25]],"#,
+            r#"  "list": [{"#,
+            r#"    "a": 1"#,
+            "  }],",
+            r#"  "b": {}"#,
+            "}",
+        ];
+        assert_eq!(String::from_utf8(text).unwrap().lines().collect::<Vec<_>>(), lines);
     }
 
     #[test]

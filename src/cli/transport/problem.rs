@@ -202,9 +202,8 @@ fn measure(
 ) -> Result<Measure> {
     let name = input.name();
     if !is_points {
-        let sides: Vec<_> = input.values.shape().iter().map(usize::to_string).collect();
         let measure = input.density()?;
-        let (sides, mass) = (sides.join(" x "), rounded(measure.mass()));
+        let (sides, mass) = (input.sides(), rounded(measure.mass()));
         session.note(&format!("{name}: read as a density on {sides} cells, mass {mass}"));
         return Ok(measure);
     }
