@@ -43,7 +43,8 @@ pub(super) struct Arguments {
     /// Pictures, or .npy densities of 1 to 3 axes
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// How much each input counts: numbers that sum to 1 [default: equal]
+    /// How much each input counts: numbers that sum to 1; frames take weights of their own [default:
+    /// equal]
     #[arg(long, value_name = "W,W,...", value_delimiter = ',', allow_hyphen_values = true)]
     weights: Option<Vec<f64>>,
     /// Cells of the barycenter: rows and columns, for other densities one number an axis [default:
@@ -61,7 +62,8 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, value_name = "WHICH", default_value = "light")]
     mass: MassOption,
     /// Write the barycenter as a picture: one pixel a cell for 2 axes, bars for 1, slices for 3
-    #[arg(long, value_name = "FILE.png", required_unless_present_any = ["npy", "json"])]
+    #[arg(long, value_name = "FILE.png", 
+          required_unless_present_any = ["npy", "json", "animation", "frames_npy"])]
     out: Option<PathBuf>,
     /// Write the barycenter as an array on its support, summing to 1
     #[arg(long, value_name = "FILE.npy")]

@@ -44,9 +44,8 @@ fn plans_marginals_and_couplings_agree() {
             let name = format!("marginal_{node}");
             place.unpack("o.npz", &name).into_dimensionality::<Ix1>().unwrap()
         });
-        for node in 0..3 {
-            let potential = place.unpack("o.npz", &format!("potential_{node}"));
-            assert_eq!(potential.len(), marginals[node].len());
+        for (node, marginal) in marginals.iter().enumerate() {
+            assert_eq!(place.unpack("o.npz", &format!("potential_{node}")).len(), marginal.len());
         }
         for (name, rows, cols) in [("plan_0", 0, 1), ("plan_1", 1, 2), ("coupling_0_2", 0, 2)] {
             let plan = place.unpack("o.npz", name).into_dimensionality::<Ix2>().unwrap();
