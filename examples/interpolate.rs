@@ -17,14 +17,17 @@ fn main() -> gaspard::Result<()> {
     let engine = Engine::auto()?;
     println!("on {}", engine.description());
     for debiased in [false, true] {
-        for epsilon in [4e-3, 1e-3, 3e-4] {
+        for epsilon in [1e-3] {
             let mut seen = 0;
-            let mut observer = |_: &Progress| {
+            let mut observer = |p: &Progress| {
                 seen += 1;
+                if seen % 5 == 0 {
+                    eprintln!("{p:?}");
+                }
                 ControlFlow::Continue(())
             };
             let frames = Barycenter::of(&[&heart, &star]).epsilon(epsilon).debiased(debiased);
-            let frames = frames.solve_frames(5, &engine, &mut observer)?;
+            let frames = frames.solve_frames(3, &engine, &mut observer)?;
             for frame in &frames {
                 println!(
                     "{debiased} {epsilon} iterations {} error {:.1e} value {:.6} linear {:.6} {:.2} s {:?}",

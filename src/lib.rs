@@ -1,4 +1,5 @@
 //! gaspard
+pub mod check;
 pub mod engine;
 pub mod error;
 pub mod geometry;

@@ -119,3 +119,115 @@ fn unbalanced_laws_meet_their_optimality_conditions() {
         }
     }
 }
+
+#[test]
+fn batches_stop_one_by_one_and_give_what_single_solves_give() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let pairs: Vec<(Measure, Measure)> = [(10, 12), (40, 7), (3, 3), (25, 60)]
+        .iter()
+        .map(|&(n, m)| (cloud(&mut rng, n, 2), cloud(&mut rng, m, 2)))
+        .collect();
+    let problems: Vec<Transport<'_>> =
+        pairs.iter().map(|(a, b)| Transport::between(a, b).epsilon(0.01)).collect();
+    for engine in engines() {
+        let together = Transport::solve_batch(&problems, &engine, &mut ()).unwrap();
+        let iterations: Vec<usize> =
+            together.iter().map(|solved| solved.details().iterations).collect();
+        assert!(iterations.iter().any(|&other| other != iterations[0]), "{iterations:?}");
+        for (solved, problem) in together.iter().zip(&problems) {
+            assert!(solved.details().converged);
+            let alone = problem.solve(&engine).unwrap();
+            // Each stops at its own tolerance, after different numbers of iterations.
+            let tolerance = if engine.is_gpu() { 1e-4 } else { 1e-5 };
+            assert!((solved.value() - alone.value()).abs() < tolerance);
+        }
+    }
+}
+
+#[test]
+fn gradients_are_differences_of_the_value() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let (a, b) = (cloud(&mut rng, 7, 2), cloud(&mut rng, 9, 2));
+    let Support::Points(points) = a.support() else { unreachable!() };
+    let engine = gaspard::Engine::cpu();
+    for laws in [(Law::Fixed, Law::Fixed), (Law::Kl { rho: 0.5 }, Law::Kl { rho: 1.0 })] {
+        let value = |points: &Array2<f64>, weights: Array1<f64>| {
+            let moved = Measure::new("a", weights, Support::Points(points.clone())).unwrap();
+            let problem = Transport::between(&moved, &b).laws(laws.0, laws.1).epsilon(0.05);
+            problem.tolerance(1e-13).solve(&engine).unwrap()
+        };
+        let solved = value(points, a.weights().clone());
+        let by_points = solved.gradient_points(gaspard::Side::Rows).unwrap();
+        let by_weights = solved.gradient_weights(gaspard::Side::Rows);
+        for i in [0, 3] {
+            for k in 0..2 {
+                let step = |size: f64| {
+                    let mut moved = points.clone();
+                    moved[[i, k]] += size;
+                    value(&moved, a.weights().clone()).value()
+                };
+                let expected = (step(1e-4) - step(-1e-4)) / 2e-4;
+                assert!((by_points[[i, k]] - expected).abs() < 1e-6, "{laws:?}");
+            }
+            // Mass moves from one point to another: also legal where marginals are fixed.
+            let step = |size: f64| {
+                let mut weights = a.weights().clone();
+                weights[i] += size;
+                weights[5] -= size;
+                value(points, weights).value()
+            };
+            let expected = (step(1e-5) - step(-1e-5)) / 2e-5;
+            let found = by_weights[i] - by_weights[5];
+            assert!((found - expected).abs() < 1e-5, "{laws:?} {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn the_divergence_of_equal_measures_vanishes() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let (a, b) = (cloud(&mut rng, 30, 3), cloud(&mut rng, 30, 3));
+    for engine in engines() {
+        let same = Transport::between(&a, &a).epsilon(0.05).divergence(&engine, &mut ()).unwrap();
+        assert!(same.converged() && same.value.abs() < 1e-9, "{}", same.value);
+        let other = Transport::between(&a, &b).epsilon(0.05).divergence(&engine, &mut ()).unwrap();
+        assert!(other.value > 1e-4, "{}", other.value);
+        let shifted = match a.support() {
+            Support::Points(points) => Support::Points(points + 0.5),
+            _ => unreachable!(),
+        };
+        let moved = Measure::new("moved", a.weights().clone(), shifted).unwrap();
+        let apart =
+            Transport::between(&a, &moved).epsilon(0.05).divergence(&engine, &mut ()).unwrap();
+        // Under the squared cost a translation costs its square, whatever epsilon.
+        assert!((apart.value - 0.75).abs() < 1e-5, "{}", apart.value);
+    }
+}
+
+#[test]
+fn forbidden_pairs_stay_empty() {
+    let costs = ndarray::array![[0.0, f64::INFINITY], [1.0, 0.0]];
+    let measure = |first: f64| {
+        let weights = ndarray::array![first, 1.0 - first];
+        Measure::new("measure", weights, Support::Abstract(2)).unwrap()
+    };
+    let (a, b) = (measure(0.5), measure(0.7));
+    for engine in engines() {
+        let problem = Transport::between(&a, &b).geometry(Geometry::matrix(costs.clone()).unwrap());
+        let solved = problem.epsilon(0.1).solve(&engine).unwrap();
+        assert!(solved.details().converged, "{:?}", solved.details().trace.last());
+        let plan = solved.coupling().unwrap();
+        assert!(plan[[0, 1]] == 0.0 && (plan[[1, 0]] - 0.2).abs() < 1e-4, "{plan}");
+        assert!(solved.value().is_finite());
+    }
+}
+
+#[test]
+fn one_by_one_is_solved() {
+    let point = |x: f64| Measure::uniform("point", ndarray::array![[x]]).unwrap();
+    let (a, b) = (point(0.0), point(2.0));
+    for engine in engines() {
+        let solved = Transport::between(&a, &b).solve(&engine).unwrap();
+        assert!((solved.value() - 4.0).abs() < 1e-12 && solved.details().converged);
+    }
+}

@@ -22,5 +22,7 @@ fn main(
     if i >= params.length {
         return;
     }
-    correction[i] = max(0.5 * (correction[i] + mean[i] - blurred[i]), NOTHING);
+    // Nothing stays nothing: halving would bring it back within a hundred iterations.
+    let there = min(correction[i], min(mean[i], blurred[i])) > NEARLY_NOTHING;
+    correction[i] = select(NOTHING, 0.5 * (correction[i] + mean[i] - blurred[i]), there);
 }

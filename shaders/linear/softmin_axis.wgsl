@@ -47,9 +47,14 @@ fn main(
     let first_target = (tile % target_tiles) * TARGETS;
     let lines = params.outer * params.inner;
     let last_line = min(first_line + LINES, lines) - 1u;
-    if running[first_line / params.lines_per_problem] == 0.0
-        && running[last_line / params.lines_per_problem] == 0.0 {
-        return; // a tile may touch two members; it is skipped when both have stopped
+    // A tile of a batch of small arrays touches many members; it is skipped when all have stopped.
+    var any_running = false;
+    for (var member = first_line / params.lines_per_problem;
+         member <= last_line / params.lines_per_problem; member++) {
+        any_running = any_running || running[member] != 0.0;
+    }
+    if !any_running {
+        return;
     }
     let rate = params.rate * LOG2_E;
     let lane = thread % LINES;

@@ -48,6 +48,25 @@ var<workgroup> columns: array<vec4<f32>, 128>;
 #end
 var<workgroup> biases: array<vec4<f32>, 32>;
 
+// Four neighbouring columns, the last one again beyond the end. Vectors are written whole: writing
+// their components from different threads is a data race (and one that bites on Metal).
+fn four_columns(first: u32, end: u32) -> vec4<u32> {
+    return min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(end - 1u));
+}
+
+fn coordinates_of(axis: u32, first: u32, end: u32) -> vec4<f32> {
+    let places = vec4<u32>(axis * params.inputs) + four_columns(first, end);
+    return vec4<f32>(y[places.x], y[places.y], y[places.z], y[places.w]);
+}
+
+// In base 2; columns beyond the end have no weight.
+fn biases_of(first: u32, end: u32) -> vec4<f32> {
+    let places = four_columns(first, end);
+    let value = vec4<f32>(bias[places.x], bias[places.y], bias[places.z], bias[places.w]);
+    let inside = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end);
+    return select(vec4<f32>(NOTHING), value * LOG2_E, inside);
+}
+
 fn write_out(tile: Tile, row: u32, total: LogSum) {
     if row < tile.row_end {
 #if SPLIT
@@ -118,14 +137,13 @@ fn main(
     let b$k = x[$ku * params.outputs + source_b];
 #end
     for (var begin = tile.col_begin; begin < tile.col_end; begin += THREADS) {
-        let column = begin + thread;
-        let source = min(column, tile.col_end - 1u);
         workgroupBarrier();
-#repeat k DIMENSION
-        columns[$ku * 32u + thread / 4u][thread % 4u] = y[$ku * params.inputs + source];
-#end
-        biases[thread / 4u][thread % 4u] =
-            select(NOTHING, bias[source] * LOG2_E, column < tile.col_end);
+        for (var slot = thread; slot < {TILE_VECTORS}u; slot += THREADS) {
+            columns[slot] = coordinates_of(slot / 32u, begin + 4u * (slot % 32u), tile.col_end);
+        }
+        if thread < 32u {
+            biases[thread] = biases_of(begin + 4u * thread, tile.col_end);
+        }
         workgroupBarrier();
         // A short last tile ends at a multiple of eight columns; those beyond have no weight.
         let vectors = 2u * ((min(THREADS, tile.col_end - begin) + 7u) / 8u);
@@ -149,14 +167,12 @@ fn main(
         for (var base = 0u; base < params.dimension; base += 64u) {
             let coordinates = min(64u, params.dimension - base);
             workgroupBarrier();
-            for (var slot = thread; slot < coordinates * 8u; slot += THREADS) {
-                let source = min(begin + slot % 8u, tile.col_end - 1u);
-                columns[slot / 4u][slot % 4u] = y[(base + slot / 8u) * params.inputs + source];
+            if thread < coordinates * 2u {
+                columns[thread] =
+                    coordinates_of(base + thread / 2u, begin + 4u * (thread % 2u), tile.col_end);
             }
-            if thread < 8u {
-                let column = begin + thread;
-                let value = bias[min(column, tile.col_end - 1u)] * LOG2_E;
-                biases[thread / 4u][thread % 4u] = select(NOTHING, value, column < tile.col_end);
+            if thread < 2u {
+                biases[thread] = biases_of(begin + 4u * thread, tile.col_end);
             }
             workgroupBarrier();
             for (var k = 0u; k < coordinates; k++) {

@@ -23,7 +23,7 @@ pub struct Table {
 
 enum Storage<T> {
     Host(Vec<T>),
-    Device(wgpu::Buffer),
+    Device(gpu::Buffer),
 }
 
 /// Numbers on their way from the engine to the host; see [`Engine::read`].
@@ -59,7 +59,7 @@ impl Array {
         }
     }
 
-    pub(crate) fn buffer(&self) -> Result<&wgpu::Buffer> {
+    pub(crate) fn buffer(&self) -> Result<&gpu::Buffer> {
         match &self.storage {
             Storage::Host(_) => Err(wrong_engine(self.label)),
             Storage::Device(buffer) => Ok(buffer),
@@ -79,7 +79,7 @@ impl Table {
         }
     }
 
-    pub(crate) fn buffer(&self) -> Result<&wgpu::Buffer> {
+    pub(crate) fn buffer(&self) -> Result<&gpu::Buffer> {
         match &self.storage {
             Storage::Host(_) => Err(wrong_engine(self.label)),
             Storage::Device(buffer) => Ok(buffer),

@@ -36,20 +36,24 @@ impl Ledger {
         if bytes <= available {
             return Ok(());
         }
-        Err(Error::Limit {
-            what: what.to_owned(),
-            needed: bytes,
-            available,
-            remedy: remedy.to_owned(),
-        })
+        Err(limit_error(what, bytes, available, remedy))
     }
 
     pub(super) fn reserve(self: &Arc<Self>, what: &str, bytes: u64) -> Result<Reservation> {
-        self.check(what, bytes, "make the problem smaller, or use a device with more memory")?;
-        let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.peak.fetch_max(used, Ordering::Relaxed);
+        // Looked up and taken in one step: two threads must not take the same last bytes.
+        let fits = |used: u64| used.checked_add(bytes).filter(|&total| total <= self.limit);
+        let before =
+            self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).map_err(|used| {
+                let remedy = "make the problem smaller, or use a device with more memory";
+                limit_error(what, bytes, self.limit.saturating_sub(used), remedy)
+            })?;
+        self.peak.fetch_max(before + bytes, Ordering::Relaxed);
         Ok(Reservation { ledger: Arc::clone(self), bytes })
     }
+}
+
+fn limit_error(what: &str, needed: u64, available: u64, remedy: &str) -> Error {
+    Error::Limit { what: what.to_owned(), needed, available, remedy: remedy.to_owned() }
 }
 
 impl Drop for Reservation {

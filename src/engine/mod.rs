@@ -31,6 +31,9 @@ pub struct EngineOptions {
     pub checked: bool,
     /// Refuse to hold more than this many bytes of arrays. `None`: what the device has.
     pub memory_limit: Option<u64>,
+    /// Pretend that a binding spans at most this many bytes, where the device allows more: to test
+    /// on small matrices how large ones are walked in panels. Nothing on the CPU.
+    pub max_binding_bytes: Option<u64>,
 }
 
 /// A place where arrays live and kernels run: the CPU in f64, or one GPU in f32.
@@ -56,7 +59,7 @@ struct Inner {
 /// The two kinds of engine, for kernel launches to match on.
 pub(crate) enum Backend {
     Cpu,
-    Gpu(gpu::Gpu),
+    Gpu(Box<gpu::Gpu>),
 }
 
 impl Engine {
@@ -92,7 +95,7 @@ impl Engine {
         let gpu = gpu::Gpu::open(&selector, options)?;
         let limit = options.memory_limit.unwrap_or(gpu.info().memory.unwrap_or(u64::MAX));
         Ok(Self(Arc::new(Inner {
-            backend: Backend::Gpu(gpu),
+            backend: Backend::Gpu(Box::new(gpu)),
             ledger: Ledger::new(limit),
             profile: Profile::new(options.profile),
         })))
@@ -186,7 +189,8 @@ impl Engine {
     }
 
     /// The time of every kernel since the engine was opened, longest first. Empty unless
-    /// [`EngineOptions::profile`] is set. GPU times come from the device's own timestamps.
+    /// [`EngineOptions::profile`] is set. GPU times come from the device's own timestamps, and
+    /// are missing where it has none.
     ///
     /// # Errors
     /// Any fault of the device since the last call.

@@ -15,9 +15,9 @@ use crate::kernels::linear::softmin_rows::SoftminRows;
 use crate::kernels::tiles::{Blocks, all_running};
 use crate::kernels::{NOTHING, check_length};
 
-/// Stands for an infinite cost: large enough to forbid a pair at any epsilon, small enough that
-/// its product with 1/epsilon is still an f32.
-const FORBIDDEN: f64 = 1e30;
+/// Stands for an infinite cost: over any epsilon from 1e-10 to 1e8 it is a score below
+/// [`NEARLY_NOTHING`](crate::kernels::NEARLY_NOTHING), and still an f32.
+const FORBIDDEN: f64 = 1e28;
 
 /// A side of a pairwise problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Operator {
 }
 
 enum Kind {
-    Matrix { costs: Array, rows: SoftminRows, cols: SoftminColumns },
+    Matrix { costs: Array, rows: Box<SoftminRows>, cols: Box<SoftminColumns> },
     Points(Box<Points>),
     Separable(Separable),
 }
@@ -122,8 +122,8 @@ impl Operator {
                 engine.write(&mut costs, &all.ok_or_else(mixed)?)?;
                 Kind::Matrix {
                     costs,
-                    rows: SoftminRows::new(engine, &blocks)?,
-                    cols: SoftminColumns::new(engine, &blocks)?,
+                    rows: Box::new(SoftminRows::new(engine, &blocks)?),
+                    cols: Box::new(SoftminColumns::new(engine, &blocks)?),
                 }
             }
             Geometry::Points { x, cost, .. } => {

@@ -5,6 +5,8 @@
 //! scratch are made once, in a plan; nothing is allocated in a loop.
 
 pub mod linear;
+#[cfg(test)]
+mod properties;
 pub(crate) mod tiles;
 pub(crate) mod vector;
 

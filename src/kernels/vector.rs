@@ -6,8 +6,9 @@ use multiversion::multiversion;
 
 /// Stands for the logarithm of zero on both engines; WGSL has no infinities.
 pub const NOTHING: f64 = -1e30;
-/// Everything below this is [`NOTHING`].
-pub const NEARLY_NOTHING: f64 = -1e29;
+/// Everything below this is [`NOTHING`]: far below every score that means something, far above a
+/// forbidden cost at a large epsilon.
+pub const NEARLY_NOTHING: f64 = -1e20;
 
 /// Rows that the column-wise loops take at a time: one rescaling per so many exponentials.
 pub(crate) const ROWS_AT_ONCE: usize = 8;
@@ -20,7 +21,7 @@ pub(crate) fn exp(x: f64) -> f64 {
     // x = n ln 2 + r with |r| <= ln 2 / 2; adding 1.5 * 2^52 rounds to the integer n and leaves it
     // in the low bits.
     const SHIFT: f64 = 6_755_399_441_055_744.0;
-    const LN2_HIGH: f64 = 6.931_471_803_691_238_2e-1;
+    const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     let clamped = if x < -708.0 { -708.0 } else { x };
     let shifted = clamped * std::f64::consts::LOG2_E + SHIFT;
@@ -56,11 +57,12 @@ impl LogSum {
         Self { peak, sum }
     }
 
-    /// The natural logarithm of the sum, at least [`NOTHING`].
+    /// The natural logarithm of the sum, or [`NOTHING`]. A score that is not a number makes the
+    /// result none; shaders need not notice.
     #[inline(always)]
     pub(crate) fn logarithm(self) -> f64 {
         let value = self.peak + self.sum.ln();
-        if value > NOTHING { value } else { NOTHING }
+        if value < NEARLY_NOTHING { NOTHING } else { value }
     }
 }
 
@@ -174,6 +176,40 @@ mod tests {
         }
         assert_eq!(exp(NOTHING), 0.0);
         assert_eq!(exp(0.0), 1.0);
+    }
+
+    #[test]
+    fn exp_is_exact_to_an_ulp_or_two_and_honest_at_its_edges() {
+        // Every power of two that a result can have, and neighbours of the places where the
+        // reduction rounds to another one.
+        for power in -1021..1023 {
+            for part in [0.0, 0.3, 0.499_999_999, 0.5, 0.500_000_001, 0.9] {
+                let x = (f64::from(power) + part) * std::f64::consts::LN_2;
+                if x < -708.0 {
+                    continue;
+                }
+                let error = (exp(x) - x.exp()).abs() / x.exp();
+                assert!(error <= 2.0 * f64::EPSILON, "exp({x}): {error:e}");
+            }
+        }
+        assert!(exp(-708.0) >= f64::MIN_POSITIVE);
+        assert_eq!(exp((-708.0_f64).next_down()), 0.0);
+        assert_eq!(exp(f64::NEG_INFINITY), 0.0);
+        assert_eq!(exp(f64::MIN_POSITIVE), 1.0);
+        assert_eq!(exp(-f64::MIN_POSITIVE), 1.0);
+        assert!(exp(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn a_score_that_is_not_a_number_is_not_swallowed() {
+        let scores = [0.0, f64::NAN, 1.0];
+        assert!(log_sum(&scores).logarithm().is_nan());
+        assert!(log_sum_row(&scores, &[0.0; 3], 1.0).logarithm().is_nan());
+        let (mut peaks, mut sums) = ([NOTHING; 3], [0.0; 3]);
+        log_sum_columns(&[0.0], &[&scores], 1.0, &mut peaks, &mut sums);
+        let logs: Vec<f64> =
+            (0..3).map(|j| LogSum { peak: peaks[j], sum: sums[j] }.logarithm()).collect();
+        assert!(logs[1].is_nan() && logs[0] == 0.0 && logs[2] == -1.0);
     }
 
     #[test]

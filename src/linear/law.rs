@@ -35,11 +35,14 @@ impl Law {
     /// [`Error::Parameter`] for a rho that is not positive or a range that is empty.
     pub fn validate(self, name: &str) -> Result<()> {
         match self {
-            Self::Kl { rho } | Self::Tv { rho } if !(rho > 0.0) => Err(Error::parameter(
-                name,
-                format!("rho = {rho} is not positive"),
-                "give a positive rho, or the law `free`",
-            )),
+            // At infinity the law is `fixed`, and rho / (rho + epsilon) is not a number.
+            Self::Kl { rho } | Self::Tv { rho } if !(rho > 0.0 && rho.is_finite()) => {
+                Err(Error::parameter(
+                    name,
+                    format!("rho = {rho} is not a positive number"),
+                    "give a positive rho, or one of the laws `free` and `fixed`",
+                ))
+            }
             Self::Range { low, high } if !(low >= 0.0 && high >= low && high.is_finite()) => {
                 Err(Error::parameter(
                     name,
@@ -125,7 +128,9 @@ mod tests {
         for text in ["fixed", "free", "kl:0.5", "tv:2", "range:0,1.5"] {
             assert_eq!(text.parse::<Law>().unwrap().to_string(), text);
         }
-        for text in ["", "kl", "kl:x", "kl:-1", "kl:0", "tv:nan", "range:2,1", "range:1", "x:1"] {
+        for text in
+            ["", "kl", "kl:x", "kl:-1", "kl:0", "tv:nan", "kl:inf", "range:2,1", "range:1", "x:1"]
+        {
             assert!(text.parse::<Law>().is_err(), "{text}");
         }
     }

@@ -8,7 +8,7 @@ pub struct Control {
     /// Entropic strength, in the units of the cost.
     pub epsilon: f64,
     /// Stop when the L1 residual of the marginals, for a mass of 1, is at most this. `None`: 1e-6
-    /// on the CPU; on a GPU 1e-5, or what f32 can resolve at this epsilon, whichever is larger.
+    /// on the CPU; on a GPU 1e-5, or where rounding to f32 keeps it from falling further.
     pub tolerance: Option<f64>,
     /// Stop after so many iterations at the latest.
     pub max_iterations: usize,
@@ -41,8 +41,13 @@ impl Control {
     /// [`Error::Parameter`] for one outside its domain.
     pub fn validate(&self) -> Result<()> {
         positive("epsilon", self.epsilon, "give the entropic strength in the units of the cost")?;
-        if let Some(tolerance) = self.tolerance {
-            positive("tolerance", tolerance, "give the L1 error of the marginals to stop at")?;
+        let wrong = |tolerance: &f64| tolerance.is_nan() || *tolerance < 0.0;
+        if let Some(tolerance) = self.tolerance.filter(wrong) {
+            return Err(Error::parameter(
+                "tolerance",
+                format!("{tolerance} is not a number from 0 up"),
+                "give the L1 error of the marginals to stop at, or 0 to use all iterations",
+            ));
         }
         if self.check_every == 0 {
             return Err(Error::parameter("check-every", "it is 0", "give at least 1"));

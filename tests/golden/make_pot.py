@@ -649,7 +649,7 @@ def gaussian_barycenter_cases():
             agree("blur by eps / 2", expected["variance"], variances[0] + eps / 2, 1e-12)
             agree("no bias", expected["debiased_variance"], variances[0], 1e-12)
         yield {
-            "name": f"{len(means)}_gaussians_eps_{eps}",
+            "name": f"variances_{'_'.join(map(str, variances))}_eps_{eps}",
             "source": "closed form, derived in gaussian_barycenter_variance",
             "means": means,
             "variances": variances,

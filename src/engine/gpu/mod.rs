@@ -7,13 +7,15 @@ mod stream;
 mod timing;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::time::Instant;
 
 pub use adapters::{DeviceInfo, DeviceKind, Selector};
 pub(crate) use shader::{Access, Shader, expand, shader};
 
-use super::EngineOptions;
 use super::profile::Profile;
+use super::{EngineOptions, wrong_engine};
 use crate::error::{Error, Result};
 use faults::{Faults, guarded};
 use stream::{Command, Recorded, Stream};
@@ -44,18 +46,25 @@ pub(crate) struct Launch<'a> {
     pub work: f64,
 }
 
+/// A buffer that knows which device it lives on: another device would refuse it late and obscurely.
+pub(crate) struct Buffer {
+    raw: wgpu::Buffer,
+    device: u64,
+    label: &'static str,
+}
+
 /// A buffer, or a window of one.
 #[derive(Clone, Copy)]
 pub(crate) struct Binding<'a> {
-    pub buffer: &'a wgpu::Buffer,
+    pub buffer: &'a Buffer,
     /// First byte; a multiple of [`Gpu::binding_alignment`].
     pub offset: u64,
     /// Bytes; `None`: to the end.
     pub bytes: Option<u64>,
 }
 
-impl<'a> From<&'a wgpu::Buffer> for Binding<'a> {
-    fn from(buffer: &'a wgpu::Buffer) -> Self {
+impl<'a> From<&'a Buffer> for Binding<'a> {
+    fn from(buffer: &'a Buffer) -> Self {
         Self { buffer, offset: 0, bytes: None }
     }
 }
@@ -63,16 +72,20 @@ impl<'a> From<&'a wgpu::Buffer> for Binding<'a> {
 /// Numbers on their way to the host.
 pub struct ReadBack {
     staging: wgpu::Buffer,
+    device: u64,
     len: usize,
     mapped: mpsc::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
     index: wgpu::SubmissionIndex,
 }
 
 pub(crate) struct Gpu {
+    /// Tells this device from any other that the process has open.
+    id: u64,
     device: wgpu::Device,
     queue: wgpu::Queue,
     info: DeviceInfo,
     limits: wgpu::Limits,
+    max_binding_bytes: u64,
     checked: bool,
     faults: Faults,
     pipelines: Mutex<HashMap<PipelineKey, Arc<wgpu::ComputePipeline>>>,
@@ -103,10 +116,14 @@ impl Gpu {
         let timing = features
             .contains(wgpu::Features::TIMESTAMP_QUERY)
             .then(|| Timing::new(&device, queue.get_timestamp_period()));
+        let allowed = limits.max_storage_buffer_binding_size;
+        static OPENED: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
+            id: OPENED.fetch_add(1, Ordering::Relaxed),
             device,
             queue,
             info,
+            max_binding_bytes: options.max_binding_bytes.map_or(allowed, |most| most.min(allowed)),
             limits,
             checked: options.checked || cfg!(debug_assertions),
             faults,
@@ -122,7 +139,7 @@ impl Gpu {
 
     /// The most bytes that one binding may span.
     pub(crate) fn max_binding_bytes(&self) -> u64 {
-        self.limits.max_storage_buffer_binding_size
+        self.max_binding_bytes
     }
 
     /// Offsets of bindings are multiples of this many bytes.
@@ -139,7 +156,7 @@ impl Gpu {
         self.stream.lock().expect("no panic while holding the stream")
     }
 
-    pub(super) fn buffer(&self, label: &str, bytes: u64) -> Result<wgpu::Buffer> {
+    pub(super) fn buffer(&self, label: &'static str, bytes: u64) -> Result<Buffer> {
         if bytes > self.limits.max_buffer_size {
             return Err(Error::Limit {
                 what: label.to_owned(),
@@ -150,7 +167,7 @@ impl Gpu {
                     .to_owned(),
             });
         }
-        guarded(&self.device, label, || {
+        let raw = guarded(&self.device, label, || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
                 // A binding must not be empty, and sizes are multiples of four.
@@ -160,15 +177,22 @@ impl Gpu {
                     | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             })
-        })
+        })?;
+        Ok(Buffer { raw, device: self.id, label })
+    }
+
+    /// Refuses a buffer of another device.
+    fn own<'a>(&self, buffer: &'a Buffer) -> Result<&'a wgpu::Buffer> {
+        if buffer.device == self.id { Ok(&buffer.raw) } else { Err(wrong_engine(buffer.label)) }
     }
 
     pub(super) fn write_bytes(
         &self,
-        buffer: &wgpu::Buffer,
+        buffer: &Buffer,
         bytes: &[u8],
         profile: &Profile,
     ) -> Result<()> {
+        let buffer = self.own(buffer)?;
         // Writes go ahead of everything submitted later, so what was recorded goes first.
         self.submit(profile);
         for (chunk, part) in bytes.chunks(WRITE_CHUNK).enumerate() {
@@ -183,7 +207,7 @@ impl Gpu {
 
     pub(super) fn write_f32(
         &self,
-        buffer: &wgpu::Buffer,
+        buffer: &Buffer,
         values: &[f64],
         profile: &Profile,
     ) -> Result<()> {
@@ -193,11 +217,12 @@ impl Gpu {
 
     pub(super) fn copy(
         &self,
-        source: &wgpu::Buffer,
-        target: &wgpu::Buffer,
+        source: &Buffer,
+        target: &Buffer,
         bytes: u64,
         profile: &Profile,
     ) -> Result<()> {
+        let (source, target) = (self.own(source)?, self.own(target)?);
         if bytes == 0 {
             return Ok(());
         }
@@ -219,15 +244,13 @@ impl Gpu {
             .bindings
             .iter()
             .enumerate()
-            .map(|(binding, window)| wgpu::BindGroupEntry {
-                binding: binding as u32,
-                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: window.buffer,
-                    offset: window.offset,
-                    size: window.bytes.and_then(std::num::NonZeroU64::new),
-                }),
+            .map(|(binding, window)| {
+                Ok(wgpu::BindGroupEntry {
+                    binding: binding as u32,
+                    resource: wgpu::BindingResource::Buffer(self.window(window)?),
+                })
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(launch.shader.name),
             layout: &pipeline.get_bind_group_layout(0),
@@ -245,6 +268,25 @@ impl Gpu {
             self.faults.check(launch.shader.name)?;
         }
         Ok(())
+    }
+
+    /// The part of a buffer that a kernel sees. Matrices come in windows that fit; whatever else
+    /// is larger than a binding is refused here, with a reason.
+    fn window<'a>(&self, binding: &Binding<'a>) -> Result<wgpu::BufferBinding<'a>> {
+        let buffer = self.own(binding.buffer)?;
+        let bytes = binding.bytes.unwrap_or(buffer.size() - binding.offset);
+        if bytes > self.max_binding_bytes {
+            return Err(Error::Limit {
+                what: format!("array `{}`", binding.buffer.label),
+                needed: bytes,
+                available: self.max_binding_bytes,
+                remedy: "a kernel of this device sees no more at once; make the problem smaller, \
+                         or use --device cpu"
+                    .to_owned(),
+            });
+        }
+        let size = binding.bytes.and_then(std::num::NonZeroU64::new);
+        Ok(wgpu::BufferBinding { buffer, offset: binding.offset, size })
     }
 
     fn pipeline(
@@ -332,7 +374,9 @@ impl Gpu {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         match (&self.timing, profile.enabled()) {
             (Some(timing), true) => {
+                let start = Instant::now();
                 timing.encode(&self.device, &self.queue, encoder, &commands, profile);
+                stream.learn(work, start.elapsed());
                 return;
             }
             _ => encode(&mut encoder, &commands),
@@ -351,10 +395,11 @@ impl Gpu {
 
     pub(super) fn read_back(
         &self,
-        buffer: &wgpu::Buffer,
+        buffer: &Buffer,
         len: usize,
         profile: &Profile,
     ) -> Result<ReadBack> {
+        let buffer = self.own(buffer)?;
         let bytes = (len as u64 * 4).max(16);
         let staging = guarded(&self.device, "a read-back", || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -374,10 +419,14 @@ impl Gpu {
             let _ = sender.send(result);
         });
         self.faults.check("a read-back")?;
-        Ok(ReadBack { staging, len, mapped, index })
+        Ok(ReadBack { staging, device: self.id, len, mapped, index })
     }
 
     pub(super) fn finish(&self, read: ReadBack) -> Result<Vec<f64>> {
+        if read.device != self.id {
+            // Waiting for another device's submission would never end.
+            return Err(wrong_engine("read-back"));
+        }
         let waited = self
             .device
             .poll(wgpu::PollType::Wait { submission_index: Some(read.index), timeout: None });

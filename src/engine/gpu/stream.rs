@@ -110,10 +110,53 @@ impl Stream {
         let Ok(done) = piece.done.try_recv() else { return };
         let busy = done.saturating_duration_since(piece.submitted.max(self.last_done));
         self.last_done = done;
-        // Small pieces measure the cost of a submission rather than the device.
-        if piece.work > 1e4 && busy > Duration::from_micros(200) {
-            let measured = piece.work / busy.as_secs_f64();
-            self.rate = (0.5 * (self.rate + measured)).clamp(1e6, 1e15);
+        self.learn(piece.work, busy);
+    }
+
+    /// Learns from a piece that took this long.
+    pub(super) fn learn(&mut self, work: f64, busy: Duration) {
+        self.rate = learned(self.rate, work, busy);
+    }
+}
+
+/// The rate after a piece. Submitting takes time of its own, so a piece measures at least the
+/// device's time: that it was fast is always news, that it was slow only if it was a full one or
+/// took longer than any should. Steps are bounded, because the host notes the end of a piece
+/// only when it next looks.
+fn learned(rate: f64, work: f64, busy: Duration) -> f64 {
+    let measured = work / busy.as_secs_f64().max(1e-9);
+    let full = work >= 0.5 * rate * PIECE.as_secs_f64();
+    if measured < rate && !full && busy <= PIECE {
+        return rate;
+    }
+    (0.5 * (rate + measured)).clamp(0.25 * rate, 4.0 * rate).clamp(1e6, 1e15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rate after pieces of the predicted size on a device that does so many operations a
+    /// second and takes so long for any submission.
+    fn settled(mut rate: f64, truth: f64, overhead: f64) -> f64 {
+        for _ in 0..40 {
+            let work = rate * PIECE.as_secs_f64();
+            rate = learned(rate, work, Duration::from_secs_f64(work / truth + overhead));
         }
+        rate
+    }
+
+    #[test]
+    fn the_rate_of_a_fast_device_is_found_from_below_and_of_a_slow_one_from_above() {
+        for truth in [1e7, 1e9, 1e12, 1e13] {
+            let rate = settled(FIRST_RATE, truth, 50e-6);
+            assert!(rate > 0.9 * truth && rate < 1.1 * truth, "{truth:e}: {rate:e}");
+        }
+    }
+
+    #[test]
+    fn small_pieces_do_not_make_a_device_look_slow() {
+        let rate = learned(1e10, 1e5, Duration::from_millis(1));
+        assert_eq!(rate, 1e10);
     }
 }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
-use crate::kernels::vector::NOTHING;
+use crate::kernels::vector::{NEARLY_NOTHING, NOTHING};
 use crate::kernels::{check_length, groups_of_256, index};
 
 #[repr(C)]
@@ -15,7 +15,8 @@ struct Params {
 
 pub(crate) static SHADER: Shader = shader!("linear/debias", Params, [Read, Read, Write], &[&[]]);
 
-/// c <- (c + mean - blurred) / 2, in logarithms; `blurred` is log K c.
+/// c <- (c + mean - blurred) / 2, in logarithms; `blurred` is log K c. Where one of them is
+/// [`NOTHING`], so is c.
 pub(crate) fn debias(
     engine: &Engine,
     mean: &Array,
@@ -31,7 +32,8 @@ pub(crate) fn debias(
             let correction = correction.host_mut()?;
             engine.run_twin(SHADER.name, || {
                 for ((c, mean), blurred) in correction.iter_mut().zip(mean).zip(blurred) {
-                    *c = (0.5 * (*c + mean - blurred)).max(NOTHING);
+                    let there = c.min(*mean).min(*blurred) > NEARLY_NOTHING;
+                    *c = if there { 0.5 * (*c + mean - blurred) } else { NOTHING };
                 }
             });
             Ok(())

@@ -2,10 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
 use crate::error::Result;
-use crate::kernels::groups_of_256;
-use crate::kernels::vector::LogSum;
+use crate::kernels::tiles::problem_of_points;
+use crate::kernels::vector::{LogSum, NOTHING};
+use crate::kernels::{check_length, groups_of_256, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -14,21 +15,48 @@ struct Params {
     slots: u32,
 }
 
-pub(crate) static SHADER: Shader = shader!("linear/join_partials", Params, [Read, Write], &[&[]]);
+pub(crate) static SHADER: Shader =
+    shader!("linear/join_partials", Params, [Read, Read, Read, Write], &[&[]]);
 
-/// out_i = log of the sum over slots of the partials (peak, sum) at 2 (slot outputs + i).
+/// Partial results of several tiles an output: pairs (peak, sum), slot by slot.
+pub(crate) struct Partials {
+    /// (peak, sum) of slot s and output i at 2 (s outputs + i).
+    pub pairs: Array,
+    slots: u32,
+    /// The problem that each output belongs to.
+    problem: Table,
+}
+
+impl Partials {
+    /// Partial results that join to nothing: what slots hold that no tile writes. The outputs of
+    /// the problems lie between `offsets`.
+    pub(crate) fn empty(engine: &Engine, slots: u32, offsets: &[usize]) -> Result<Self> {
+        let outputs = *offsets.last().unwrap_or(&0);
+        let pairs = [NOTHING, 0.0].repeat(slots as usize * outputs);
+        Ok(Self {
+            pairs: engine.upload("partial sums", &pairs)?,
+            slots,
+            problem: problem_of_points(engine, offsets)?,
+        })
+    }
+}
+
+/// out_i = log of the sum over slots of the partials, for the problems that are running.
 pub(crate) fn join_partials(
     engine: &Engine,
-    partials: &Array,
-    slots: u32,
+    partials: &Partials,
+    running: &Array,
     out: &mut Array,
 ) -> Result<()> {
+    let Partials { pairs, slots, problem } = partials;
     let outputs = out.len();
+    check_length("the outputs of the partial sums", problem.len(), outputs)?;
     match engine.backend() {
         Backend::Cpu => {
-            let partials = partials.host()?;
+            let (pairs, problem, running) = (pairs.host()?, problem.host()?, running.host()?);
             let out = out.host_mut()?;
-            engine.run_twin(SHADER.name, || twin(partials, slots as usize, out));
+            let slots = *slots as usize;
+            engine.run_twin(SHADER.name, || twin(pairs, slots, problem, running, out));
             Ok(())
         }
         Backend::Gpu(gpu) => engine.launch(
@@ -36,21 +64,32 @@ pub(crate) fn join_partials(
             &Launch {
                 shader: &SHADER,
                 constants: &[],
-                bindings: &[partials.buffer()?.into(), out.buffer()?.into()],
-                immediates: bytemuck::bytes_of(&Params { outputs: outputs as u32, slots }),
+                bindings: &[
+                    pairs.buffer()?.into(),
+                    problem.buffer()?.into(),
+                    running.buffer()?.into(),
+                    out.buffer()?.into(),
+                ],
+                immediates: bytemuck::bytes_of(&Params {
+                    outputs: index("the outputs", outputs)?,
+                    slots: *slots,
+                }),
                 workgroups: groups_of_256(outputs),
-                work: outputs as f64 * f64::from(slots),
+                work: outputs as f64 * f64::from(*slots),
             },
         ),
     }
 }
 
-fn twin(partials: &[f64], slots: usize, out: &mut [f64]) {
+fn twin(pairs: &[f64], slots: usize, problem: &[u32], running: &[f64], out: &mut [f64]) {
     let outputs = out.len();
     for (i, out) in out.iter_mut().enumerate() {
-        let pairs = (0..slots).map(|slot| 2 * (slot * outputs + i));
-        *out = pairs
-            .map(|place| LogSum { peak: partials[place], sum: partials[place + 1] })
+        if running[problem[i] as usize] == 0.0 {
+            continue;
+        }
+        *out = (0..slots)
+            .map(|slot| 2 * (slot * outputs + i))
+            .map(|place| LogSum { peak: pairs[place], sum: pairs[place + 1] })
             .fold(LogSum::EMPTY, LogSum::join)
             .logarithm();
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::join_partials::join_partials;
+use super::join_partials::{Partials, join_partials};
 use crate::engine::gpu::{Binding, Gpu};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::{Error, Result};
@@ -79,7 +79,7 @@ impl Panels {
         let mut all = Vec::new();
         let mut slots = 1;
         let mut window_begin = 0;
-        for problem in 0..blocks.count() {
+        for (problem, &first_element) in elements[..blocks.count()].iter().enumerate() {
             let (rows, columns) = blocks.size(problem);
             if rows == 0 || columns == 0 {
                 continue;
@@ -96,7 +96,7 @@ impl Panels {
             let mut slot = 0;
             let mut row = 0;
             while row < rows {
-                let begin = elements[problem] + row as u64 * stride;
+                let begin = first_element + row as u64 * stride;
                 let room = (window_begin + limit).saturating_sub(begin) / stride;
                 if panels.is_empty() || room == 0 {
                     // A new panel, from the last place that a binding may start at.
@@ -113,7 +113,7 @@ impl Panels {
                 for mut tile in tile(problem, offset + row..offset + end, slot) {
                     let tile_row = u64::from(tile.row_begin) - offset as u64;
                     let tile_column = u64::from(tile.col_begin) - blocks.cols[problem] as u64;
-                    let element = elements[problem] + tile_row * stride + tile_column;
+                    let element = first_element + tile_row * stride + tile_column;
                     tile.element = (element - window_begin) as u32;
                     tile.stride = columns as u32;
                     slots = slots.max(tile.slot + 1);
@@ -122,7 +122,7 @@ impl Panels {
                 slot = all.last().map_or(slot, |tile: &Tile| tile.slot + 1);
                 let panel = panels.last_mut().expect("pushed above");
                 panel.tiles.end = all.len();
-                panel.bytes = (elements[problem] + end as u64 * stride - window_begin) * 4;
+                panel.bytes = (first_element + end as u64 * stride - window_begin) * 4;
                 row = end;
             }
         }
@@ -137,7 +137,7 @@ impl Panels {
 /// The plan: tiles, and scratch for partial results where columns take several tiles.
 pub(crate) struct SoftminColumns {
     blocks: Blocks,
-    device: Option<(Panels, Option<Array>)>,
+    device: Option<(Panels, Option<Partials>)>,
 }
 
 impl SoftminColumns {
@@ -149,7 +149,7 @@ impl SoftminColumns {
                     column_tiles(blocks, problem, rows, slot)
                 })?;
                 let partials = if panels.slots > 1 {
-                    Some(empty_partials(engine, panels.slots, blocks.total_cols())?)
+                    Some(Partials::empty(engine, panels.slots, &blocks.cols)?)
                 } else {
                     None
                 };
@@ -184,7 +184,8 @@ impl SoftminColumns {
             for (first_tile, tiles, work) in
                 panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
             {
-                let target = partials.as_ref().map_or(out.buffer(), Array::buffer)?;
+                let target =
+                    partials.as_ref().map_or(&*out, |partials| &partials.pairs).buffer()?;
                 engine.launch(
                     gpu,
                     &Launch {
@@ -210,15 +211,10 @@ impl SoftminColumns {
             }
         }
         match partials {
-            Some(partials) => join_partials(engine, partials, panels.slots, out),
+            Some(partials) => join_partials(engine, partials, running, out),
             None => Ok(()),
         }
     }
-}
-
-/// Partial results that join to nothing: what slots hold that no tile writes.
-pub(crate) fn empty_partials(engine: &Engine, slots: u32, outputs: usize) -> Result<Array> {
-    engine.upload("partial sums", &[NOTHING, 0.0].repeat(slots as usize * outputs))
 }
 
 fn column_tiles(blocks: &Blocks, problem: usize, rows: Range<usize>, slot: u32) -> Vec<Tile> {

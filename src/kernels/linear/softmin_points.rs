@@ -3,8 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::join_partials::join_partials;
-use super::softmin_columns::empty_partials;
+use super::join_partials::{Partials, join_partials};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
 use crate::geometry::Cost;
@@ -74,7 +73,7 @@ pub(crate) struct SoftminPoints {
     blocks: Blocks,
     cost: Cost,
     dimension: usize,
-    device: Option<(Tiles, u32, Option<Array>)>,
+    device: Option<(Tiles, Option<Partials>)>,
 }
 
 impl SoftminPoints {
@@ -86,10 +85,9 @@ impl SoftminPoints {
     ) -> Result<Self> {
         let device = if engine.is_gpu() {
             let (tiles, slots) = tiles(blocks);
-            let partials = (slots > 1)
-                .then(|| empty_partials(engine, slots, blocks.total_rows()))
-                .transpose()?;
-            Some((Tiles::new(engine, &tiles)?, slots, partials))
+            let partials =
+                (slots > 1).then(|| Partials::empty(engine, slots, &blocks.rows)).transpose()?;
+            Some((Tiles::new(engine, &tiles)?, partials))
         } else {
             None
         };
@@ -122,13 +120,13 @@ impl SoftminPoints {
             });
             return Ok(());
         };
-        let (tiles, slots, partials) = self.device.as_ref().expect("made for a GPU");
+        let (tiles, partials) = self.device.as_ref().expect("made for a GPU");
         let constants = variant(self.cost, self.dimension, partials.is_some());
         // In high dimensions a pair costs more than its exponential.
         let work_per_pair = 1.0 + self.dimension as f64 / 8.0;
         let quantum = gpu.work_per_launch() / work_per_pair;
         for (first_tile, count, work) in tiles.stretches(0..tiles.len(), quantum) {
-            let target = partials.as_ref().map_or(out.buffer(), Array::buffer)?;
+            let target = partials.as_ref().map_or(&*out, |partials| &partials.pairs).buffer()?;
             engine.launch(
                 gpu,
                 &Launch {
@@ -157,7 +155,7 @@ impl SoftminPoints {
             )?;
         }
         match partials {
-            Some(partials) => join_partials(engine, partials, *slots, out),
+            Some(partials) => join_partials(engine, partials, running, out),
             None => Ok(()),
         }
     }

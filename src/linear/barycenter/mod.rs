@@ -210,7 +210,7 @@ impl<'a> Barycenter<'a> {
                 "give one weight for each input",
             ));
         }
-        if let Some(weight) = self.weights.iter().find(|weight| !(**weight >= 0.0)) {
+        if let Some(weight) = self.weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
             return Err(Error::parameter(
                 what,
                 format!("one of them is {weight}"),

@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::geometry::Geometry;
 use crate::linear::Control;
-use crate::linear::pace::{Checks, Pace, tolerance};
+use crate::linear::pace::{Checks, Pace, StopTest};
 use crate::observer::{Observer, Progress};
 
 /// What the loop found.
@@ -44,7 +44,8 @@ fn run(star: &mut Star, problem: &Barycenter<'_>, observer: &mut dyn Observer) -
         false => problem.control.clone(),
     };
     let stages = control.stages(cost_bound);
-    let tolerance = tolerance(control, &star.engine, cost_bound);
+    let mut stop_test = StopTest::new(control, &star.engine, cost_bound);
+    let tolerance = stop_test.tolerance;
     let mut outcome = Outcome {
         iterations: 0,
         converged: false,
@@ -80,7 +81,7 @@ fn run(star: &mut Star, problem: &Barycenter<'_>, observer: &mut dyn Observer) -
                 let residual = values[0];
                 if last {
                     outcome.trace.push((iteration, residual));
-                    outcome.converged = residual <= tolerance;
+                    outcome.converged = stop_test.met(residual);
                 }
                 pace.adapt(residual, control);
                 let progress = Progress {
@@ -92,7 +93,7 @@ fn run(star: &mut Star, problem: &Barycenter<'_>, observer: &mut dyn Observer) -
                     running: (1, 1),
                 };
                 outcome.interrupted |= observer.progress(&progress) == ControlFlow::Break(());
-                if residual <= pace.tolerance {
+                if outcome.converged || (!last && residual <= pace.tolerance) {
                     break;
                 }
             }

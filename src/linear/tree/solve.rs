@@ -7,7 +7,7 @@ use super::{Forest, Tree, TreeSolution};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::linear::Law;
-use crate::linear::pace::{Checks, Pace, tolerance};
+use crate::linear::pace::{Checks, Pace, StopTest};
 use crate::linear::schedule::Control;
 use crate::observer::{Observer, Progress};
 
@@ -69,7 +69,9 @@ fn run(
         .map(|edge| edge.weight * edge.geometry.cost_bound())
         .fold(0.0, f64::max);
     let stages = control.stages(cost_bound);
-    let tolerance = tolerance(control, &forest.engine, cost_bound);
+    let stop_test = StopTest::new(control, &forest.engine, cost_bound);
+    let tolerance = stop_test.tolerance;
+    let mut stop_tests = vec![stop_test; forest.count];
     let masses: Vec<f64> = trees.iter().map(|tree| mass_scale(tree)).collect();
     let mut outcome = Outcome {
         iterations: vec![0; forest.count],
@@ -93,7 +95,7 @@ fn run(
         }
         let mut checks = Checks::new(&forest.engine);
         loop {
-            let checking = (sweeps + 1 - pace.begin) % control.check_every == 0;
+            let checking = (sweeps + 1 - pace.begin).is_multiple_of(control.check_every);
             if checking {
                 forest.engine.write(&mut residual, &vec![0.0; forest.count])?;
             }
@@ -110,7 +112,11 @@ fn run(
             if let Some((iteration, values)) = read {
                 let residuals: Vec<f64> =
                     values.iter().zip(&masses).map(|(value, mass)| value / mass).collect();
-                settled = judge(forest, &mut outcome, &pace, last, iteration, &residuals)?;
+                settled = if last {
+                    judge(forest, &mut outcome, &mut stop_tests, iteration, &residuals)?
+                } else {
+                    residuals.iter().all(|&residual| residual <= pace.tolerance)
+                };
                 let worst = Pace::worst_running(&residuals, &outcome.converged);
                 pace.adapt(worst, control);
                 let running = outcome.converged.iter().filter(|done| !**done).count();
@@ -144,25 +150,22 @@ fn run(
     Ok(outcome)
 }
 
-/// Notes the residuals of a stop test; true if nothing is left to run at this epsilon.
+/// Notes the residuals of a stop test at the final epsilon, and stops the trees that meet theirs;
+/// true if none is left.
 fn judge(
     forest: &mut Forest,
     outcome: &mut Outcome,
-    pace: &Pace,
-    last: bool,
+    stop_tests: &mut [StopTest],
     iteration: usize,
     residuals: &[f64],
 ) -> Result<bool> {
-    if !last {
-        return Ok(residuals.iter().all(|&residual| residual <= pace.tolerance));
-    }
     let mut stopped_one = false;
     for (tree, &residual) in residuals.iter().enumerate() {
         if outcome.converged[tree] {
             continue;
         }
         outcome.traces[tree].push((iteration, residual));
-        if residual <= pace.tolerance {
+        if stop_tests[tree].met(residual) {
             outcome.converged[tree] = true;
             outcome.iterations[tree] = iteration;
             stopped_one = true;
