@@ -3,6 +3,7 @@
 //! Text for people goes to stderr. Results go to stdout, as JSON where that is asked for.
 
 mod barycenter;
+mod check;
 mod device;
 mod devices;
 mod inputs;
@@ -42,6 +43,7 @@ enum Command {
     Barycenter(Box<barycenter::Arguments>),
     Transport(Box<transport::Arguments>),
     Tree(tree::Arguments),
+    Check(check::Arguments),
     Devices(devices::Arguments),
 }
 
@@ -51,6 +53,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Barycenter(arguments) => barycenter::run(&arguments),
         Command::Transport(arguments) => transport::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),
     };
     match outcome {
