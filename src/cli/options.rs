@@ -26,8 +26,9 @@ pub(super) struct Common {
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000,
           value_parser = clap::value_parser!(u64).range(1..))]
     pub max_iterations: u64,
-    /// Stop when the marginals are off by at most this: L1, for a mass of 1 [default: 1e-6 on the
-    /// CPU; on a GPU 1e-5, or what f32 can resolve]
+    /// Stop when the marginals are off by at most this: L1, for a mass of 1; 0 to use all
+    /// iterations [default: 1e-6 on the CPU; on a GPU 1e-5, or where rounding to f32 keeps it from
+    /// falling further]
     #[arg(long, value_name = "ERROR", allow_negative_numbers = true)]
     pub tolerance: Option<f64>,
     /// Come down to epsilon from a large one by this factor from stage to stage; 1 for no annealing
