@@ -1,4 +1,5 @@
 //! gaspard
+pub mod bench;
 pub mod check;
 pub mod engine;
 pub mod error;

@@ -4,6 +4,7 @@
 //! that what is compared is the kernel alone. What a case allows is a small multiple of what
 //! rounding to f32 explains; where a device errs by more, its results cannot be trusted.
 
+mod ceilings;
 mod couplings;
 mod nodes;
 mod random;
@@ -61,7 +62,7 @@ pub fn run(
     observe: &mut dyn FnMut(&Row) -> ControlFlow<()>,
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for list in [nodes::cases, softmins::cases, couplings::cases, solves::cases] {
+    for list in [ceilings::cases, nodes::cases, softmins::cases, couplings::cases, solves::cases] {
         for case in list(&mut Random::new(seed))? {
             let row = case.run(engine)?;
             let flow = observe(&row);

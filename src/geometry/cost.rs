@@ -1,6 +1,7 @@
 //! Ground costs between points.
 
 use crate::error::{Error, Result};
+use crate::kernels::vector::squared_distances;
 
 /// What it costs to move a unit of mass from one point to another.
 ///
@@ -78,19 +79,10 @@ impl Cost {
         }
     }
 
-    /// Costs of one point against many: `axes` yields for each coordinate the point's and the
-    /// many's.
-    pub(crate) fn evaluate<'a>(
-        self,
-        axes: impl Iterator<Item = (f64, &'a [f64])>,
-        costs: &mut [f64],
-    ) {
-        costs.fill(0.0);
-        for (here, there) in axes {
-            for (square, there) in costs.iter_mut().zip(there) {
-                let step = here - there;
-                *square += step * step;
-            }
+    /// Costs of one point against many; `there` holds the many coordinate by coordinate.
+    pub(crate) fn evaluate(self, here: &[f64], there: &[&[f64]], costs: &mut [f64]) {
+        for (group, (here, there)) in here.chunks(4).zip(there.chunks(4)).enumerate() {
+            squared_distances(here, there, group > 0, costs);
         }
         if self != Self::SquaredEuclidean {
             for cost in costs {

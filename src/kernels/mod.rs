@@ -4,7 +4,9 @@
 //! that holds the arrays, and the CPU twin, written from the formula. Work lists ("tiles") and
 //! scratch are made once, in a plan; nothing is allocated in a loop.
 
+pub(crate) mod ceiling;
 pub mod linear;
+pub(crate) mod product;
 #[cfg(test)]
 mod properties;
 pub(crate) mod tiles;
@@ -17,6 +19,9 @@ use crate::engine::Shader;
 
 /// Every shader, for validation and for `gaspard check`.
 pub(crate) const SHADERS: &[&Shader] = &[
+    &ceiling::copy::SHADER,
+    &ceiling::exponential::SHADER,
+    &ceiling::multiply_add::SHADER,
     &linear::consensus::SHADER,
     &linear::coupling_columns::SHADER,
     &linear::coupling_points::SHADER,

@@ -138,6 +138,23 @@ impl Tiles {
     }
 }
 
+/// The parts of an array that belong to the problems of a batch that are running, by their offsets.
+pub(crate) fn running_parts<'a>(
+    mut array: &'a mut [f64],
+    offsets: &[usize],
+    running: &[f64],
+) -> Vec<(usize, &'a mut [f64])> {
+    let mut parts = Vec::with_capacity(running.len());
+    for (problem, bounds) in offsets.windows(2).enumerate() {
+        let (part, rest) = array.split_at_mut(bounds[1] - bounds[0]);
+        array = rest;
+        if running[problem] != 0.0 {
+            parts.push((problem, part));
+        }
+    }
+    parts
+}
+
 /// Which problems of a batch still run: 1 or 0 each.
 pub(crate) fn all_running(engine: &Engine, problems: usize) -> Result<Array> {
     engine.filled("running", problems, 1.0)

@@ -90,7 +90,7 @@ fn twin(pairs: &[f64], slots: usize, problem: &[u32], running: &[f64], out: &mut
         *out = (0..slots)
             .map(|slot| 2 * (slot * outputs + i))
             .map(|place| LogSum { peak: pairs[place], sum: pairs[place + 1] })
-            .fold(LogSum::EMPTY, LogSum::join)
-            .logarithm();
+            .fold(LogSum::EMPTY, LogSum::join::<false>)
+            .logarithm::<false>();
     }
 }

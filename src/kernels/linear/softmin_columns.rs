@@ -10,8 +10,8 @@ use crate::engine::gpu::{Binding, Gpu};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::{Error, Result};
 use crate::kernels::check_length;
-use crate::kernels::tiles::{Blocks, Tile, Tiles};
-use crate::kernels::vector::{LogSum, NOTHING, ROWS_AT_ONCE, log_sum_columns};
+use crate::kernels::tiles::{Blocks, Tile, Tiles, running_parts};
+use crate::kernels::vector::{NOTHING, ROWS_AT_ONCE, join_columns, log_sum_columns, logarithms};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -33,8 +33,8 @@ pub(crate) static SHADER: Shader = shader!(
 const TILE_COLS: usize = 64;
 /// Rows that a workgroup takes at most, where the device has room for more workgroups.
 const TILE_ROWS: usize = 256;
-/// Columns that one CPU task takes: its totals stay in the first-level cache.
-const STRIPE: usize = 256;
+/// Rows that one CPU task takes.
+const STRETCH: usize = 256;
 
 /// Stretches of a matrix's rows, each small enough for one binding, and the tiles of each.
 pub(crate) struct Panels {
@@ -238,23 +238,34 @@ fn column_tiles(blocks: &Blocks, problem: usize, rows: Range<usize>, slot: u32) 
 
 fn twin(blocks: &Blocks, costs: &[f64], bias: &[f64], rate: f64, running: &[f64], out: &mut [f64]) {
     let elements = blocks.elements();
-    for problem in (0..blocks.count()).filter(|&problem| running[problem] != 0.0) {
-        let (_, columns) = blocks.size(problem);
+    running_parts(out, &blocks.cols, running).into_par_iter().for_each(|(problem, out)| {
         let costs = &costs[elements[problem] as usize..elements[problem + 1] as usize];
         let bias = &bias[blocks.rows[problem]..blocks.rows[problem + 1]];
-        let out = &mut out[blocks.cols[problem]..blocks.cols[problem + 1]];
-        out.par_chunks_mut(STRIPE).enumerate().for_each(|(stripe, out)| {
-            let begin = stripe * STRIPE;
-            let end = begin + out.len();
-            let mut peaks = [NOTHING; STRIPE];
-            let mut sums = [0.0; STRIPE];
-            let rows: Vec<&[f64]> = costs.chunks(columns).map(|row| &row[begin..end]).collect();
-            for (bias, rows) in bias.chunks(ROWS_AT_ONCE).zip(rows.chunks(ROWS_AT_ONCE)) {
-                log_sum_columns(bias, rows, rate, &mut peaks[..out.len()], &mut sums);
-            }
-            for ((out, peak), sum) in out.iter_mut().zip(peaks).zip(sums) {
-                *out = LogSum { peak, sum }.logarithm();
-            }
+        // Stretches of whole rows, which lie one after another in memory.
+        let stretches: Vec<_> = costs
+            .par_chunks(STRETCH * out.len())
+            .zip(bias.par_chunks(STRETCH))
+            .map(|(costs, bias)| column_sums(costs, bias, rate, out.len()))
+            .collect();
+        let joined = stretches.into_iter().reduce(|mut joined, (peaks, sums)| {
+            join_columns(&peaks, &sums, &mut joined.0, &mut joined.1);
+            joined
         });
+        if let Some((peaks, sums)) = joined {
+            logarithms(&peaks, &sums, out);
+        }
+    });
+}
+
+/// The peaks and sums of every column over some rows.
+fn column_sums(costs: &[f64], bias: &[f64], rate: f64, columns: usize) -> (Vec<f64>, Vec<f64>) {
+    let (mut peaks, mut sums) = (vec![NOTHING; columns], vec![0.0; columns]);
+    let mut rows: [&[f64]; ROWS_AT_ONCE] = [&[]; ROWS_AT_ONCE];
+    for (costs, bias) in costs.chunks(ROWS_AT_ONCE * columns).zip(bias.chunks(ROWS_AT_ONCE)) {
+        for (row, costs) in rows.iter_mut().zip(costs.chunks(columns)) {
+            *row = costs;
+        }
+        log_sum_columns(bias, &rows[..bias.len()], rate, &mut peaks, &mut sums);
     }
+    (peaks, sums)
 }

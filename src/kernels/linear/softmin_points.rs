@@ -8,8 +8,8 @@ use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
 use crate::geometry::Cost;
 use crate::kernels::check_length;
-use crate::kernels::tiles::{Blocks, Tile, Tiles};
-use crate::kernels::vector::{LogSum, log_sum};
+use crate::kernels::tiles::{Blocks, Tile, Tiles, running_parts};
+use crate::kernels::vector::{CHUNK, LogSum, join_scores};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -46,8 +46,8 @@ const TILE_ROWS: usize = 256;
 const ENOUGH_TILES: usize = 1024;
 /// Columns that a tile takes at least when columns are split.
 const MIN_TILE_COLS: usize = 256;
-/// Pairs whose scores the CPU holds at a time: they stay in the first-level cache.
-const CHUNK: usize = 512;
+/// Rows that one CPU task takes: they share the columns in the first-level cache.
+const ROWS_AT_ONCE: usize = 8;
 
 type Constants = [(&'static str, u32); 8];
 
@@ -205,28 +205,31 @@ fn twin(
     out: &mut [f64],
 ) {
     let (rows, columns) = (blocks.total_rows(), blocks.total_cols());
-    for problem in (0..blocks.count()).filter(|&problem| running[problem] != 0.0) {
-        let first_row = blocks.rows[problem];
+    let dimension = x.len() / rows;
+    running_parts(out, &blocks.rows, running).into_par_iter().for_each(|(problem, out)| {
         let problem_columns = blocks.cols[problem]..blocks.cols[problem + 1];
-        out[first_row..blocks.rows[problem + 1]]
-            .par_iter_mut()
-            .enumerate()
-            .with_min_len(4)
-            .for_each(|(row, out)| {
-                let mut scores = [0.0; CHUNK];
-                let mut total = LogSum::EMPTY;
-                for begin in problem_columns.clone().step_by(CHUNK) {
-                    let chunk = begin..(begin + CHUNK).min(problem_columns.end);
-                    let scores = &mut scores[..chunk.len()];
-                    let point = x[first_row + row..].iter().step_by(rows);
-                    let coordinates = y.chunks(columns).map(|axis| &axis[chunk.clone()]);
-                    cost.evaluate(point.copied().zip(coordinates), scores);
-                    for (score, &bias) in scores.iter_mut().zip(&bias[chunk]) {
-                        *score = bias - rate * *score;
-                    }
-                    total = total.join(log_sum(scores));
+        let problem_row = blocks.rows[problem];
+        out.par_chunks_mut(ROWS_AT_ONCE).enumerate().for_each(|(group, out)| {
+            let first_row = problem_row + group * ROWS_AT_ONCE;
+            let here: Vec<f64> = (first_row..first_row + out.len())
+                .flat_map(|row| x[row..].iter().step_by(rows).copied())
+                .collect();
+            let mut there: Vec<&[f64]> = Vec::with_capacity(dimension);
+            let mut costs = [0.0; CHUNK];
+            let mut totals = [LogSum::EMPTY; ROWS_AT_ONCE];
+            for begin in problem_columns.clone().step_by(CHUNK) {
+                let chunk = begin..(begin + CHUNK).min(problem_columns.end);
+                there.clear();
+                there.extend(y.chunks(columns).map(|axis| &axis[chunk.clone()]));
+                let costs = &mut costs[..chunk.len()];
+                for (total, here) in totals.iter_mut().zip(here.chunks(dimension)) {
+                    cost.evaluate(here, &there, costs);
+                    *total = join_scores(*total, &bias[chunk.clone()], costs, rate);
                 }
-                *out = total.logarithm();
-            });
-    }
+            }
+            for (out, total) in out.iter_mut().zip(totals) {
+                *out = total.logarithm::<false>();
+            }
+        });
+    });
 }

@@ -8,7 +8,7 @@ use crate::engine::gpu::Gpu;
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
-use crate::kernels::tiles::{Blocks, Tile};
+use crate::kernels::tiles::{Blocks, Tile, running_parts};
 use crate::kernels::vector::log_sum_row;
 
 #[repr(C)]
@@ -24,6 +24,8 @@ pub(crate) static SHADER: Shader =
 
 /// Rows that a workgroup takes.
 const TILE_ROWS: usize = 8;
+/// Pairs that one CPU task takes at least, about 50 microseconds.
+const PAIRS_PER_TASK: usize = 32_768;
 
 /// The plan: which workgroup takes which rows of which panel.
 pub(crate) struct SoftminRows {
@@ -108,14 +110,13 @@ pub(crate) fn row_panels(engine: &Engine, gpu: &Gpu, blocks: &Blocks) -> Result<
 
 fn twin(blocks: &Blocks, costs: &[f64], bias: &[f64], rate: f64, running: &[f64], out: &mut [f64]) {
     let elements = blocks.elements();
-    for problem in (0..blocks.count()).filter(|&problem| running[problem] != 0.0) {
+    running_parts(out, &blocks.rows, running).into_par_iter().for_each(|(problem, out)| {
         let (_, columns) = blocks.size(problem);
         let costs = &costs[elements[problem] as usize..elements[problem + 1] as usize];
         let bias = &bias[blocks.cols[problem]..blocks.cols[problem + 1]];
-        let out = &mut out[blocks.rows[problem]..blocks.rows[problem + 1]];
         out.par_iter_mut()
             .zip(costs.par_chunks(columns))
-            .with_min_len(16)
-            .for_each(|(out, costs)| *out = log_sum_row(bias, costs, rate).logarithm());
-    }
+            .with_min_len(PAIRS_PER_TASK.div_ceil(columns))
+            .for_each(|(out, costs)| *out = log_sum_row(bias, costs, rate));
+    });
 }
