@@ -3,6 +3,7 @@
 //! Text for people goes to stderr. Results go to stdout, as JSON where that is asked for.
 
 mod barycenter;
+mod bench;
 mod check;
 mod device;
 mod devices;
@@ -43,6 +44,7 @@ enum Command {
     Barycenter(Box<barycenter::Arguments>),
     Transport(Box<transport::Arguments>),
     Tree(tree::Arguments),
+    Bench(bench::Arguments),
     Check(check::Arguments),
     Devices(devices::Arguments),
 }
@@ -53,6 +55,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Barycenter(arguments) => barycenter::run(&arguments),
         Command::Transport(arguments) => transport::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),
     };
