@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use gaspard::io::npy;
 use gaspard::report::animation::{self, Playback};
-use gaspard::report::picture::{Colormap, Style, Upscale, save_png, strip, write_png};
+use gaspard::report::picture::{Colormap, Scale, Style, Upscale, save_png, strip, write_png};
 use gaspard::report::record::{Results, RunRecord};
 use gaspard::{
     Barycenter, BarycenterSolution, Cost, Engine, Error, Geometry, Grid, Measure, Result, Support,
@@ -321,7 +321,8 @@ fn write_frames(
     (strip_file, animation_file): (Option<&Path>, Option<&Path>),
     frames: &[ArrayD<f64>],
 ) -> Result<()> {
-    let style = arguments.style();
+    // For eyes: a few sharp pixels must not darken the rest. The barycenter itself stays linear.
+    let style = arguments.style().scale(Scale::Quantile(0.995));
     if let Some(path) = strip_file {
         write_png(path, &strip(frames, &style)?)?;
     }
