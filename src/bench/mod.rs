@@ -129,10 +129,13 @@ struct Context<'a> {
     quick: bool,
 }
 
+/// What a case does.
+type Measurement = dyn Fn(&Context<'_>) -> Result<Timed>;
+
 /// A case before it is run.
 struct Case {
     name: String,
-    run: Box<dyn Fn(&Context<'_>) -> Result<Timed>>,
+    run: Box<Measurement>,
 }
 
 /// A case that was run.

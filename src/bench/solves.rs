@@ -47,7 +47,6 @@ fn control(epsilon: f64, iterations: usize) -> Control {
         check_every: usize::MAX,
         annealing: 1.0,
         relaxation: Some(1.0),
-        ..Control::new(epsilon)
     }
 }
 
