@@ -6,6 +6,7 @@ use common::{engines, naive};
 use gaspard::{Cost, Geometry, Side};
 use ndarray::Array2;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -26,8 +27,10 @@ fn agrees(geometry: &Geometry, epsilon: f64, scale: f64, rng: &mut ChaCha8Rng) {
             let bias = engine.upload("bias", &bias).unwrap();
             let mut out = engine.zeros("out", outputs).unwrap();
             operator.softmin(&engine, onto, epsilon, &bias, &mut out).unwrap();
-            // Scores are as large as potentials and cost over epsilon, and rounded a few times.
-            let magnitude = 2.0 + scale + geometry.cost_bound() / epsilon;
+            // Scores are as large as potentials and cost over epsilon, and rounded a few times; the
+            // result is larger by the logarithm of their number.
+            let count = (inputs as f64).ln();
+            let magnitude = 2.0 + scale + geometry.cost_bound() / epsilon + count;
             let allowed = 8.0 * engine.unit_roundoff() * magnitude;
             for (i, (found, expected)) in
                 engine.download(&out).unwrap().iter().zip(&expected).enumerate()
@@ -46,11 +49,18 @@ fn uniform(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> Array2<f64> {
     Array2::from_shape_simple_fn((rows, cols), || rng.random_range(0.0..1.0))
 }
 
+/// The same cases every time: what fails once fails again.
+fn same_cases() -> ProptestConfig {
+    ProptestConfig {
+        cases: 24,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    // No files of past failures beside the sources: cases that failed become tests.
-    #![proptest_config(ProptestConfig {
-        cases: 24, failure_persistence: None, ..ProptestConfig::default()
-    })]
+    #![proptest_config(same_cases())]
 
     #[test]
     fn softmins_along_matrices(

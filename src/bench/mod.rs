@@ -129,13 +129,14 @@ struct Context<'a> {
     quick: bool,
 }
 
+/// What a case does.
+type Measurement = dyn Fn(&Context<'_>) -> Result<Timed>;
+
 /// A case before it is run.
 struct Case {
     name: String,
-    run: Run,
+    run: Box<Measurement>,
 }
-
-type Run = Box<dyn Fn(&Context<'_>) -> Result<Timed>>;
 
 /// A case that was run.
 struct Timed {

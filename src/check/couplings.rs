@@ -100,7 +100,8 @@ impl Sums {
         }
     }
 
-    /// The sum of the lengths of the slopes that each point's sums are made of.
+    /// The sum of the lengths of the slopes that each point's sums are made of. Near antipodes the
+    /// angle's slope divides by a difference that cancels, one minus the square of half the chord.
     fn slope_terms(&self) -> Vec<f64> {
         let geometry = &self.geometries[0];
         let Geometry::Points { x, y, cost } = geometry else { return Vec::new() };
@@ -108,7 +109,11 @@ impl Sums {
             let square: f64 =
                 x.row(i).into_iter().zip(y.row(j)).map(|(x, y)| (x - y).powi(2)).sum();
             let score = self.f[i] + self.g[j] - geometry.cost(i, j) / self.epsilon;
-            score.exp() * cost.slope(square) * square.sqrt()
+            let cancelled = match cost {
+                Cost::GreatCircle(_) => f64::max(1.0 - 0.25 * square, 1e-6),
+                _ => 1.0,
+            };
+            score.exp() * cost.slope(square) * square.sqrt() / cancelled
         };
         let (n, m) = geometry.shape();
         let sums: Vec<f64> = match self.onto {

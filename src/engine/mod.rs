@@ -115,7 +115,8 @@ impl Engine {
     /// # Errors
     /// As [`Engine::auto`].
     pub fn auto_with(options: &EngineOptions) -> Result<Self> {
-        let real = gpu::devices().into_iter().find(|device| device.kind != DeviceKind::Software);
+        let real = |device: &DeviceInfo| device.usable && device.kind != DeviceKind::Software;
+        let real = gpu::devices().into_iter().find(real);
         match real {
             Some(device) => Self::gpu_with(Selector::Index(device.index), options),
             None => Ok(Self::cpu_with(options)),

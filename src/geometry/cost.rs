@@ -1,5 +1,6 @@
 //! Ground costs between points.
 
+use crate::error::{Error, Result};
 use crate::kernels::vector::squared_distances;
 
 /// What it costs to move a unit of mass from one point to another.
@@ -91,6 +92,32 @@ impl Cost {
     }
 }
 
+impl std::str::FromStr for Cost {
+    type Err = Error;
+
+    /// `sqeuclidean`, `euclidean`, `power:P`, `great-circle:P`.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |problem: &str| {
+            Error::parameter(
+                format!("the cost `{text}`"),
+                problem,
+                "use sqeuclidean, euclidean, power:P or great-circle:P with a positive P",
+            )
+        };
+        let power = |text: &str| match text.trim().parse::<f64>() {
+            Ok(power) if power > 0.0 && power.is_finite() => Ok(power),
+            _ => Err(wrong("its power is not a positive number")),
+        };
+        match text.split_once(':') {
+            None if text == "sqeuclidean" => Ok(Self::SquaredEuclidean),
+            None if text == "euclidean" => Ok(Self::Euclidean),
+            Some(("power", p)) => Ok(Self::Power(power(p)?)),
+            Some(("great-circle", p)) => Ok(Self::GreatCircle(power(p)?)),
+            _ => Err(wrong("it is not a cost")),
+        }
+    }
+}
+
 impl std::fmt::Display for Cost {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -98,6 +125,21 @@ impl std::fmt::Display for Cost {
             Self::Euclidean => write!(formatter, "euclidean"),
             Self::Power(p) => write!(formatter, "power:{p}"),
             Self::GreatCircle(p) => write!(formatter, "great-circle:{p}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_read_as_they_are_written() {
+        for text in ["sqeuclidean", "euclidean", "power:1.5", "great-circle:2"] {
+            assert_eq!(text.parse::<Cost>().unwrap().to_string(), text);
+        }
+        for text in ["", "power", "power:0", "power:nan", "power:-1", "great-circle", "manhattan"] {
+            assert!(text.parse::<Cost>().is_err(), "{text}");
         }
     }
 }

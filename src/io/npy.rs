@@ -51,6 +51,19 @@ pub fn read(path: impl AsRef<Path>) -> Result<ArrayD<f64>> {
     decode(BufReader::new(file), length).map_err(|problem| Error::file(path, problem))
 }
 
+/// The shape of an array, from the header of its file alone: what reading it would take is then
+/// known before it is read.
+///
+/// # Errors
+///
+/// As [`read`], for what the header shows.
+pub fn shape(path: impl AsRef<Path>) -> Result<Vec<usize>> {
+    let path = path.as_ref();
+    let (file, length) = super::open(path)?;
+    let header = read_header(&mut BufReader::new(file), length);
+    Ok(header.map_err(|problem| Error::file(path, problem))?.0.shape)
+}
+
 /// Writes an array of any number of axes as little-endian f64 in C order, whole or not at all.
 ///
 /// # Errors

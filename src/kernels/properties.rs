@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::linear::consensus::{Step, consensus};
 use super::linear::debias::debias;
@@ -27,9 +28,14 @@ fn engines() -> Vec<Engine> {
     std::iter::once(Engine::cpu()).chain(gpu.clone()).collect()
 }
 
-fn few_cases() -> ProptestConfig {
-    // No files of past failures beside the sources: cases that failed become tests.
-    ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() }
+/// The same cases every time: what fails once fails again.
+fn same_cases() -> ProptestConfig {
+    ProptestConfig {
+        cases: 24,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 fn a_law() -> impl Strategy<Value = Law> {
@@ -90,7 +96,7 @@ fn best_marginal(law: Law, epsilon: f64, mu: f64, q: f64) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(few_cases())]
+    #![proptest_config(same_cases())]
 
     #[test]
     fn an_update_makes_the_marginal_that_the_law_asks_for(

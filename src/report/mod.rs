@@ -1,4 +1,5 @@
-//! What people look at: pictures and animations of densities.
+//! What a run leaves behind: pictures and animations of densities, and its record in JSON.
 
 pub mod animation;
 pub mod picture;
+pub mod record;

@@ -46,6 +46,8 @@ const MOST_PIXELS: usize = 1 << 28;
 pub enum Colormap {
     /// Black to white.
     Grey,
+    /// White to black.
+    Paper,
     /// White paper to dark blue ink.
     Ink,
     /// Black over purple and orange to pale yellow, perceptually uniform.
@@ -83,6 +85,7 @@ impl Colormap {
     fn anchors(self) -> &'static [[u8; 3]] {
         match self {
             Self::Grey => &[[0, 0, 0], [255, 255, 255]],
+            Self::Paper => &[[255, 255, 255], [0, 0, 0]],
             Self::Ink => {
                 &[[255, 255, 255], [196, 206, 224], [118, 136, 170], [52, 66, 104], [12, 16, 36]]
             }

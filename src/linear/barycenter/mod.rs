@@ -193,7 +193,11 @@ impl<'a> Barycenter<'a> {
         Ok(solutions)
     }
 
-    fn validate(&self) -> Result<()> {
+    /// Checks the parameters and the number of inputs; solving does it too.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for parameters outside their domain, [`Error::Data`] without inputs.
+    pub fn validate(&self) -> Result<()> {
         self.control.validate()?;
         if self.measures.is_empty() {
             return Err(Error::data("the inputs", "there are none", "give at least one measure"));

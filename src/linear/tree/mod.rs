@@ -40,7 +40,7 @@ pub enum Reference {
 }
 
 /// Relative difference of masses that counts as rounding: sums of f32 weights.
-const MASS_ROUNDING: f64 = 1e-5;
+pub const MASS_ROUNDING: f64 = 1e-5;
 
 /// A node of a [`Tree`].
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,347 @@
+//! `gaspard barycenter`: the average of densities, and the way from one to the next.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use gaspard::io::npy;
+use gaspard::report::animation::{self, Playback};
+use gaspard::report::picture::{Colormap, Scale, Style, Upscale, save_png, strip, write_png};
+use gaspard::report::record::{Results, RunRecord};
+use gaspard::{
+    Barycenter, BarycenterSolution, Cost, Engine, Error, Geometry, Grid, Measure, Result, Support,
+};
+use ndarray::{ArrayD, Axis, stack};
+use serde::Serialize;
+
+use super::inputs::Input;
+use super::options::{Common, MassOption};
+use super::outputs;
+use super::session::Session;
+use super::status::Status;
+use super::watch::Watch;
+
+const EXAMPLE: &str = "\
+Example:
+  gaspard barycenter heart.png star.png --weights 0.3,0.7 --debiased --out mean.png
+      Writes mean.png: 30 % heart, 70 % star.
+
+  gaspard barycenter heart.png star.png ring.png --frames 21 --out way.png
+      Writes way.png (the barycenter with equal weights), way_strip.png (21 frames side by side,
+      from the heart over the star to the ring) and way.gif (the same, moving).";
+
+/// Seconds that a frame of an animation stays.
+const SECONDS_PER_FRAME: f64 = 0.1;
+
+/// Average pictures or densities in the Wasserstein sense
+///
+/// Finds the density nu on the support that minimises the sum over inputs of weight times the
+/// entropic cost of moving the input onto nu. Inputs count with mass 1. Costs are squared
+/// distances; each input fills the unit box: its longest side is 1.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Arguments {
+    /// Pictures, or .npy densities of 1 to 3 axes
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// How much each input counts: numbers that sum to 1; frames take weights of their own [default:
+    /// equal]
+    #[arg(long, value_name = "W,W,...", value_delimiter = ',', allow_hyphen_values = true)]
+    weights: Option<Vec<f64>>,
+    /// Cells of the barycenter: rows and columns, for other densities one number an axis [default:
+    /// those of the first input]
+    #[arg(long, value_name = "HxW", value_parser = parse_support)]
+    support: Option<Grid>,
+    /// Entropic strength, in units of the squared side of the box: a point is blurred to a Gaussian
+    /// of variance epsilon / 2, unless --debiased
+    #[arg(long, value_name = "NUMBER", default_value_t = 1e-3, allow_negative_numbers = true)]
+    epsilon: f64,
+    /// Take the entropic blur out
+    #[arg(long)]
+    debiased: bool,
+    /// Which pixels of a picture carry mass; dark also draws results dark on light
+    #[arg(long, value_enum, value_name = "WHICH", default_value = "light")]
+    mass: MassOption,
+    /// Write the barycenter as a picture: one pixel a cell for 2 axes, bars for 1, slices for 3
+    #[arg(long, value_name = "FILE.png", 
+          required_unless_present_any = ["npy", "json", "animation", "frames_npy"])]
+    out: Option<PathBuf>,
+    /// Write the barycenter as an array on its support, summing to 1
+    #[arg(long, value_name = "FILE.npy")]
+    npy: Option<PathBuf>,
+    /// Also interpolate in so many frames, from the first input over all others to the last: with
+    /// --out NAME.png, a strip NAME_strip.png and an animation NAME.gif
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(2..=100_000))]
+    frames: Option<u64>,
+    /// Write the animation here instead: .gif, or .png or .apng for animated PNG
+    #[arg(long, value_name = "FILE", requires = "frames")]
+    animation: Option<PathBuf>,
+    /// Write the frames as one array, the frames along its first axis, each summing to 1
+    #[arg(long, value_name = "FILE.npy", requires = "frames")]
+    frames_npy: Option<PathBuf>,
+    /// Colours of pictures [default: grey, or paper with --mass dark]
+    #[arg(long, value_enum, value_name = "NAME")]
+    colours: Option<Colours>,
+    /// Pixels along each side of a cell
+    #[arg(long, value_name = "NUMBER", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    enlarge: u32,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `--colours`, in clap's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Colours {
+    /// Black to white
+    Grey,
+    /// White to black
+    Paper,
+    /// White to dark blue
+    Ink,
+    /// Black over purple and orange to pale yellow
+    Magma,
+    /// Purple over green to yellow
+    Viridis,
+}
+
+impl From<Colours> for Colormap {
+    fn from(colours: Colours) -> Self {
+        match colours {
+            Colours::Grey => Self::Grey,
+            Colours::Paper => Self::Paper,
+            Colours::Ink => Self::Ink,
+            Colours::Magma => Self::Magma,
+            Colours::Viridis => Self::Viridis,
+        }
+    }
+}
+
+/// The JSON of a run.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    results: &'a Results,
+    inputs: Vec<String>,
+    weights: Vec<f64>,
+    support: &'a [usize],
+    debiased: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    frames: Vec<Results>,
+    record: RunRecord,
+}
+
+impl Arguments {
+    /// Where the strip and the animation go.
+    fn frame_files(&self) -> (Option<PathBuf>, Option<PathBuf>) {
+        let Some(out) = self.out.as_ref().filter(|_| self.frames.is_some()) else {
+            return (None, self.animation.clone());
+        };
+        let mut name = out.file_stem().unwrap_or_default().to_owned();
+        name.push("_strip.png");
+        let animation = self.animation.clone().unwrap_or_else(|| out.with_extension("gif"));
+        (Some(out.with_file_name(name)), Some(animation))
+    }
+
+    fn weights(&self) -> Vec<f64> {
+        let equal = || vec![1.0 / self.inputs.len() as f64; self.inputs.len()];
+        self.weights.clone().unwrap_or_else(equal)
+    }
+
+    fn style(&self) -> Style {
+        let natural = match self.mass {
+            MassOption::Dark => Colours::Paper,
+            MassOption::Light | MassOption::Alpha => Colours::Grey,
+        };
+        let colours = self.colours.unwrap_or(natural);
+        Style::new(colours.into()).upscale(Upscale::Factor(self.enlarge))
+    }
+
+    fn check_endings(&self) -> Result<()> {
+        for (option, path, endings) in [
+            ("--out", &self.out, &["png"][..]),
+            ("--npy", &self.npy, &["npy"]),
+            ("--animation", &self.animation, &["gif", "png", "apng"]),
+            ("--frames-npy", &self.frames_npy, &["npy"]),
+        ] {
+            path.iter().try_for_each(|path| outputs::check_ending(option, path, endings))?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+    arguments.check_endings()?;
+    let (strip_file, animation_file) = arguments.frame_files();
+    let files =
+        [&arguments.out, &arguments.npy, &arguments.frames_npy, &strip_file, &animation_file];
+    let files = files.into_iter().flatten().map(PathBuf::as_path);
+    let mut session = Session::begin(&arguments.common, Some(arguments.epsilon), files)?;
+    let measures = read(arguments, &session)?;
+    let grid = support(arguments, &measures)?;
+    let weights = arguments.weights();
+    let problem = Barycenter::of(&measures.iter().collect::<Vec<_>>())
+        .weights(&weights)
+        .support(Support::Grid(grid.clone()))
+        .debiased(arguments.debiased)
+        .control(arguments.common.control(arguments.epsilon));
+    problem.validate()?;
+    session.lap("read");
+
+    let engine = session.open_device()?;
+    check_epsilon(arguments, &measures, &grid, &session, &engine)?;
+    let mut watch = session.watch();
+    let mean = problem.solve_with(&engine, &mut watch)?;
+    let frames = match arguments.frames {
+        Some(count) if !mean.interrupted => {
+            frames(&problem, count as usize, &engine, &mut watch, &session)?
+        }
+        _ => Vec::new(),
+    };
+    drop(watch);
+    session.lap("solve");
+    let found = |solution: &BarycenterSolution| {
+        Results::of_barycenter(solution, &engine, arguments.epsilon)
+    };
+    let frame_results: Vec<_> = frames.iter().map(found).collect();
+    let results = together(found(&mean), &frame_results);
+    session.summarise(&results, "iterations");
+
+    let density = |solution: &BarycenterSolution| on_grid(solution, &grid);
+    write_mean(arguments, &density(&mean)?)?;
+    let frames = frames.iter().map(density).collect::<Result<Vec<_>>>()?;
+    if !frames.is_empty() {
+        let files = (strip_file.as_deref(), animation_file.as_deref());
+        write_frames(arguments, files, &frames)?;
+    }
+    session.finish(&engine, &results, |record| Report {
+        results: &results,
+        inputs: arguments.inputs.iter().map(|path| path.display().to_string()).collect(),
+        weights,
+        support: grid.shape(),
+        debiased: arguments.debiased,
+        frames: frame_results,
+        record,
+    })
+}
+
+/// The inputs, each of mass 1.
+fn read(arguments: &Arguments, session: &Session) -> Result<Vec<Measure>> {
+    let mut measures: Vec<Measure> = Vec::with_capacity(arguments.inputs.len());
+    let mut axes = None;
+    for path in &arguments.inputs {
+        let input = Input::read(path, arguments.mass.into())?;
+        let measure = input.density()?.normalised();
+        let expected = *axes.get_or_insert(input.values.ndim());
+        if input.values.ndim() != expected {
+            return Err(Error::shape(
+                input.name(),
+                format!("a density of {expected} axes, as the first input has"),
+                input.values.ndim().to_string(),
+            ));
+        }
+        session.note(&format!("{}: a density on {} cells", input.name(), input.sides()));
+        measures.push(measure);
+    }
+    Ok(measures)
+}
+
+fn support(arguments: &Arguments, measures: &[Measure]) -> Result<Grid> {
+    let first = measures.first().map(Measure::support);
+    let Some(Support::Grid(first)) = first else {
+        return Err(Error::data("the inputs", "there are none", "give at least one density"));
+    };
+    match &arguments.support {
+        None => Ok(first.clone()),
+        Some(grid) if grid.dimension() == first.dimension() => Ok(grid.clone()),
+        Some(grid) => Err(Error::parameter(
+            "--support",
+            format!("it has {} axes and the inputs have {}", grid.dimension(), first.dimension()),
+            "give one number an axis, as in 64x64",
+        )),
+    }
+}
+
+fn check_epsilon(
+    arguments: &Arguments,
+    measures: &[Measure],
+    grid: &Grid,
+    session: &Session,
+    engine: &Engine,
+) -> Result<()> {
+    let support = Support::Grid(grid.clone());
+    let between =
+        |measure: &Measure| Geometry::between(measure.support(), &support, Cost::SquaredEuclidean);
+    let geometries = measures.iter().map(between).collect::<Result<Vec<_>>>()?;
+    session.check_epsilon(engine, arguments.epsilon, &geometries)
+}
+
+fn frames(
+    problem: &Barycenter<'_>,
+    count: usize,
+    engine: &Engine,
+    watch: &mut Watch,
+    session: &Session,
+) -> Result<Vec<BarycenterSolution>> {
+    session.note(&format!("{count} frames"));
+    let frames = problem.solve_frames(count, engine, watch)?;
+    if frames.len() < count {
+        session.warn(&format!("{} of {count} frames were reached", frames.len()));
+    }
+    Ok(frames)
+}
+
+/// The barycenter's results; of the frames, how they ended and how long they took.
+fn together(mean: Results, frames: &[Results]) -> Results {
+    Results {
+        converged: mean.converged && frames.iter().all(|frame| frame.converged),
+        interrupted: mean.interrupted || frames.iter().any(|frame| frame.interrupted),
+        seconds: mean.seconds + frames.iter().map(|frame| frame.seconds).sum::<f64>(),
+        ..mean
+    }
+}
+
+fn on_grid(solution: &BarycenterSolution, grid: &Grid) -> Result<ArrayD<f64>> {
+    solution.weights.to_shape(grid.shape()).map(|density| density.into_owned()).map_err(|error| {
+        Error::shape("the barycenter", format!("{:?}", grid.shape()), error.to_string())
+    })
+}
+
+fn write_mean(arguments: &Arguments, density: &ArrayD<f64>) -> Result<()> {
+    if let Some(path) = &arguments.out {
+        save_png(path, density.view(), &arguments.style())?;
+    }
+    if let Some(path) = &arguments.npy {
+        npy::write(path, density.view())?;
+    }
+    Ok(())
+}
+
+fn write_frames(
+    arguments: &Arguments,
+    (strip_file, animation_file): (Option<&Path>, Option<&Path>),
+    frames: &[ArrayD<f64>],
+) -> Result<()> {
+    // For eyes: a few sharp pixels must not darken the rest. The barycenter itself stays linear.
+    let style = arguments.style().scale(Scale::Quantile(0.995));
+    if let Some(path) = strip_file {
+        write_png(path, &strip(frames, &style)?)?;
+    }
+    if let Some(path) = animation_file {
+        animation::save(path, frames, &style, Playback::forwards(SECONDS_PER_FRAME))?;
+    }
+    if let Some(path) = &arguments.frames_npy {
+        let views: Vec<_> = frames.iter().map(|frame| frame.view()).collect();
+        let all = stack(Axis(0), &views)
+            .map_err(|error| Error::shape("the frames", "one shape", error.to_string()))?;
+        npy::write(path, all.view())?;
+    }
+    Ok(())
+}
+
+/// `64x64`, `100`, `16x16x16`
+fn parse_support(text: &str) -> std::result::Result<Grid, String> {
+    let sides: Option<Vec<usize>> =
+        text.split(['x', 'X']).map(|side| side.trim().parse().ok()).collect();
+    let sides = sides.ok_or("not numbers of cells, like 64x64")?;
+    Grid::unit(&sides).map_err(|error| error.to_string())
+}

@@ -1,0 +1,69 @@
+//! `gaspard bench`: how fast, and how much of what the device can do.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use gaspard::bench::{self, Options};
+use gaspard::{EngineOptions, Result};
+
+use super::device::Choice;
+use super::status::Status;
+use super::{interrupt, outputs};
+
+const EXAMPLE: &str = "\
+Example:
+  gaspard bench --quick
+  gaspard bench --device gpu --filter softmin --json bench.json";
+
+/// Measure kernels and solves against the device's own ceilings
+///
+/// First measures how many bytes the device copies and how many exponentials and multiply-adds it
+/// makes a second; then times each case and prints the fraction of the ceiling that binds it. Give
+/// the machine nothing else to do meanwhile.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Arguments {
+    /// The device to measure: auto, cpu, gpu, a number from `gaspard devices`, or a part of a name
+    #[arg(long, value_name = "auto|cpu|gpu|N|NAME", default_value = "auto")]
+    device: Choice,
+    /// Only cases whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Smaller sizes and fewer repetitions
+    #[arg(long)]
+    quick: bool,
+    /// Write the measurements as JSON; - for stdout instead of the table
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<PathBuf>,
+    /// Say nothing while measuring
+    #[arg(long)]
+    quiet: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+    let on_stdout = arguments.json.as_deref().is_some_and(|path| path.as_os_str() == "-");
+    if let Some(path) = arguments.json.as_deref().filter(|_| !on_stdout) {
+        outputs::check(&[path])?;
+    }
+    let options = EngineOptions { profile: true, ..EngineOptions::default() };
+    let (engine, line) = arguments.device.open(&options)?;
+    if !arguments.quiet {
+        outputs::complain("bench", &line);
+    }
+    interrupt::listen();
+    let options = Options { quick: arguments.quick, filter: arguments.filter.clone() };
+    let report = bench::run(&engine, &options, &mut |row| {
+        if !arguments.quiet {
+            let milliseconds = 1e3 * row.seconds;
+            outputs::complain("bench", &format!("{}: {milliseconds:.3} ms", row.name));
+        }
+        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if let Some(path) = &arguments.json {
+        outputs::write_json(path, &report)?;
+    }
+    if !on_stdout {
+        outputs::print(&bench::table(&report))?;
+    }
+    Ok(if interrupt::requested() { Status::Interrupted } else { Status::Done })
+}

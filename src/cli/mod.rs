@@ -1,0 +1,81 @@
+//! The command line: one file or folder for each subcommand, and what they share.
+//!
+//! Text for people goes to stderr. Results go to stdout, as JSON where that is asked for.
+
+mod barycenter;
+mod bench;
+mod check;
+mod device;
+mod devices;
+mod inputs;
+mod interrupt;
+mod options;
+mod outputs;
+mod session;
+mod status;
+mod transport;
+mod tree;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use status::Status;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed: bad data, a file, a device
+  2    usage: an option that makes no sense
+  3    not converged; the results are written all the same
+  130  interrupted by Ctrl-C; the results so far are written (a second Ctrl-C ends at once)";
+
+/// Optimal transport on GPUs and CPUs.
+#[derive(Debug, Parser)]
+#[command(name = "gaspard", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Barycenter(Box<barycenter::Arguments>),
+    Transport(Box<transport::Arguments>),
+    Tree(tree::Arguments),
+    Bench(bench::Arguments),
+    Check(check::Arguments),
+    Devices(devices::Arguments),
+}
+
+/// Reads the command line, does what it says, and tells how that went.
+pub(crate) fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Barycenter(arguments) => barycenter::run(&arguments),
+        Command::Transport(arguments) => transport::run(&arguments),
+        Command::Tree(arguments) => tree::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),
+    };
+    match outcome {
+        Ok(status) => status.code(),
+        Err(error) => {
+            outputs::complain("error", &error.to_string());
+            status::code_of(&error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_options_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,149 @@
+//! The options of every command that computes.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use gaspard::io::image::Mass;
+use gaspard::linear::Control;
+use gaspard::linear::tree::Reference;
+use serde::{Deserialize, Serialize};
+
+use super::device::Choice;
+
+/// The options of every command that computes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Options of every computing command")]
+pub(super) struct Common {
+    /// Where to run: auto (a real GPU if there is one, else the CPU), cpu (f64), gpu (f32; a
+    /// software adapter where there is no other), a number from `gaspard devices`, or a part of a
+    /// name
+    #[arg(long, value_name = "auto|cpu|gpu|N|NAME", default_value = "auto")]
+    pub device: Choice,
+    /// Seed of everything random; recorded even where nothing is
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// Stop after so many iterations (sweeps over all potentials), converged or not
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_iterations: u64,
+    /// Stop when the marginals are off by at most this: L1, for a mass of 1; 0 to use all
+    /// iterations [default: 1e-6 on the CPU; on a GPU 1e-5, or where rounding to f32 keeps it from
+    /// falling further]
+    #[arg(long, value_name = "ERROR", allow_negative_numbers = true)]
+    pub tolerance: Option<f64>,
+    /// Come down to epsilon from a large one by this factor from stage to stage; 1 for no annealing
+    #[arg(long, value_name = "FACTOR", default_value_t = 4.0, allow_negative_numbers = true)]
+    pub annealing: f64,
+    /// Refuse to hold more bytes of arrays than this, for example 2GiB [default: what the device
+    /// has]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub memory_limit: Option<u64>,
+    /// Write results and the record of the run as JSON; - for stdout
+    #[arg(long, value_name = "FILE|-")]
+    pub json: Option<PathBuf>,
+    /// Say nothing on stderr but warnings and errors
+    #[arg(long)]
+    pub quiet: bool,
+    /// Measure every kernel; the table goes to stderr and into the record
+    #[arg(long)]
+    pub profile: bool,
+}
+
+impl Common {
+    /// The control that these options describe, at this epsilon.
+    pub(super) fn control(&self, epsilon: f64) -> Control {
+        Control {
+            tolerance: self.tolerance,
+            max_iterations: usize::try_from(self.max_iterations).unwrap_or(usize::MAX),
+            annealing: self.annealing,
+            ..Control::new(epsilon)
+        }
+    }
+}
+
+/// `--mass`, in clap's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum MassOption {
+    /// Bright pixels carry mass
+    #[default]
+    Light,
+    /// Dark pixels carry mass, as ink on paper does
+    Dark,
+    /// Opaque pixels carry mass, whatever their colour
+    Alpha,
+}
+
+impl From<MassOption> for Mass {
+    fn from(option: MassOption) -> Self {
+        match option {
+            MassOption::Light => Self::Light,
+            MassOption::Dark => Self::Dark,
+            MassOption::Alpha => Self::Alpha,
+        }
+    }
+}
+
+/// `--reference`, in the words of clap and of JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ReferenceOption {
+    /// The product of the weights
+    #[default]
+    Weights,
+    /// 1/n on each point
+    Uniform,
+    /// 1 on each point: plain entropy, sum P log P at mass 1
+    Counting,
+}
+
+impl From<ReferenceOption> for Reference {
+    fn from(option: ReferenceOption) -> Self {
+        match option {
+            ReferenceOption::Weights => Self::Weights,
+            ReferenceOption::Uniform => Self::Uniform,
+            ReferenceOption::Counting => Self::Counting,
+        }
+    }
+}
+
+/// `512`, `64 KiB`, `2GiB`, `1.5GB`.
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1000_u64.pow(2),
+        "gb" => 1000_u64.pow(3),
+        "tb" => 1000_u64.pow(4),
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        _ => return Err(format!("`{unit}` is not a unit; use B, KiB, MiB, GiB or TiB")),
+    };
+    let number: f64 = number.parse().map_err(|_| "not a number of bytes, like 2GiB".to_owned())?;
+    Ok((number * factor as f64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_with_and_without_units() {
+        for (text, bytes) in [
+            ("512", 512),
+            ("64 KiB", 65536),
+            ("2GiB", 2 << 30),
+            ("1.5MB", 1_500_000),
+            ("1g", 1 << 30),
+        ] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "GiB", "2 gallons", "-1", "1.2.3"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
+}

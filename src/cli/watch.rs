@@ -1,0 +1,82 @@
+//! Progress on stderr: a bar on a terminal, now and then a line elsewhere.
+
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use gaspard::{Observer, Progress};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::interrupt;
+
+/// Time between the lines where there is no terminal: long runs leave a short log, short runs none.
+const BETWEEN_LINES: Duration = Duration::from_secs(2);
+
+/// Shows how a solve gets on, and passes Ctrl-C on to it.
+pub(super) struct Watch {
+    display: Display,
+}
+
+enum Display {
+    None,
+    Bar(ProgressBar),
+    Lines { last: Instant },
+}
+
+impl Watch {
+    /// Shows nothing if `quiet`, but still listens for Ctrl-C.
+    pub(super) fn new(quiet: bool) -> Self {
+        let display = if quiet {
+            Display::None
+        } else if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let template = "{elapsed_precise} {bar:30} {pos}/{len} {msg}";
+            // A template that does not parse leaves the default one.
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            Display::Bar(bar)
+        } else {
+            Display::Lines { last: Instant::now() }
+        };
+        Self { display }
+    }
+}
+
+impl Observer for Watch {
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        match &mut self.display {
+            Display::None => {}
+            Display::Bar(bar) => {
+                bar.set_length(progress.max_iterations as u64);
+                bar.set_position(progress.iteration as u64);
+                bar.set_message(standing(progress));
+            }
+            Display::Lines { last } => {
+                if last.elapsed() >= BETWEEN_LINES {
+                    *last = Instant::now();
+                    let (iteration, standing) = (progress.iteration, standing(progress));
+                    writeln!(std::io::stderr(), "iteration {iteration}: {standing}").ok();
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn interrupted(&self) -> bool {
+        interrupt::requested()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Display::Bar(bar) = &self.display {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn standing(progress: &Progress) -> String {
+    let Progress { residual, tolerance, epsilon, .. } = progress;
+    format!("marginal error {residual:.1e}, to reach {tolerance:.1e}, at epsilon {epsilon:.3e}")
+}

@@ -1,0 +1,41 @@
+//! The command line, run as a user runs it: files in, files out, exit codes, messages.
+#![cfg(feature = "cli")]
+
+#[path = "cli/barycenter.rs"]
+mod barycenter;
+#[path = "cli/interrupt.rs"]
+mod interrupt;
+#[path = "cli/refusals.rs"]
+mod refusals;
+#[path = "cli/transport.rs"]
+mod transport;
+#[path = "cli/tree.rs"]
+mod tree;
+#[path = "cli/workplace.rs"]
+mod workplace;
+
+use workplace::Workplace;
+
+#[test]
+fn devices_are_listed_for_people_and_machines() {
+    let place = Workplace::new();
+    let table = place.run(&["devices"]);
+    assert_eq!(table.code, 0, "{}", table.stderr);
+    assert!(table.stdout.lines().any(|line| line.starts_with("cpu ")), "{}", table.stdout);
+    let json = place.run(&["devices", "--json"]).json();
+    assert!(json["cpu"]["threads"].as_u64() >= Some(1));
+    assert_eq!(json["devices"].as_array().unwrap().len(), gaspard::Engine::devices().len());
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let place = Workplace::new();
+    for command in ["transport", "barycenter", "tree", "devices"] {
+        let help = place.run(&[command, "--help"]);
+        assert_eq!(help.code, 0);
+        assert!(help.stdout.contains("Example:"), "{command}");
+        assert!(help.stdout.contains(&format!("gaspard {command}")), "{command}");
+    }
+    let all = place.run(&["--help"]).stdout;
+    assert!(all.contains("130"), "exit codes are explained: {all}");
+}
