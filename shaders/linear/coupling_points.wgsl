@@ -1,4 +1,5 @@
 #import index
+#import tile
 #import logsumexp
 #import cost
 // Sums over the coupling P_ij = exp(f_i + g_j - rate c(x_i, y_j)) of points, never stored:
@@ -17,17 +18,6 @@ struct Params {
     count: u32,   // columns or coordinates, at most 4
     rate: f32,
     power: f32,
-}
-
-struct Tile {
-    problem: u32,
-    row_begin: u32,
-    row_end: u32,
-    col_begin: u32,
-    col_end: u32,
-    slot: u32,
-    element: u32,
-    stride: u32,
 }
 
 var<immediate> params: Params;

@@ -1,4 +1,5 @@
 #import index
+#import tile
 #import logsumexp
 // out_ik = sum_j P_ij V_jk with P_ij = exp(f_i + g_j - rate C_ij) never stored; up to four columns
 // of V at a time. With COST, V_jk is C_ij: the linear part of the objective, row by row.
@@ -12,17 +13,6 @@ struct Params {
     first: u32,   // first column of V
     count: u32,   // columns of V, at most 4
     rate: f32,
-}
-
-struct Tile {
-    problem: u32,
-    row_begin: u32,
-    row_end: u32,
-    col_begin: u32,
-    col_end: u32,
-    slot: u32,
-    element: u32,
-    stride: u32,
 }
 
 var<immediate> params: Params;

@@ -1,4 +1,5 @@
 #import index
+#import tile
 #import logsumexp
 // out_j = log sum_i exp(bias_i - rate C_ij): softmin along the columns of stored cost matrices.
 // One workgroup per tile of 64 columns and a stretch of rows, 4 rows at a time. Where a problem's
@@ -10,17 +11,6 @@ struct Params {
     tiles: u32,
     outputs: u32,
     rate: f32,
-}
-
-struct Tile {
-    problem: u32,
-    row_begin: u32,
-    row_end: u32,
-    col_begin: u32,
-    col_end: u32,
-    slot: u32,
-    element: u32,
-    stride: u32,
 }
 
 var<immediate> params: Params;

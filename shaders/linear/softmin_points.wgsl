@@ -1,4 +1,5 @@
 #import index
+#import tile
 #import logsumexp
 #import cost
 // out_i = log sum_j exp(bias_j - rate c(x_i, y_j)) with the cost never stored.
@@ -14,17 +15,6 @@ struct Params {
     dimension: u32,
     rate: f32,
     power: f32,
-}
-
-struct Tile {
-    problem: u32,
-    row_begin: u32,
-    row_end: u32,
-    col_begin: u32,
-    col_end: u32,
-    slot: u32,
-    element: u32,
-    stride: u32,
 }
 
 var<immediate> params: Params;

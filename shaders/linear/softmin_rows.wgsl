@@ -1,4 +1,5 @@
 #import index
+#import tile
 #import logsumexp
 // out_i = log sum_j exp(bias_j - rate C_ij): softmin along the rows of stored cost matrices.
 // One workgroup per tile of 8 rows, 32 lanes a row. The matrices of a batch lie one after
@@ -9,17 +10,6 @@ struct Params {
     first_tile: u32,
     tiles: u32,
     rate: f32,
-}
-
-struct Tile {
-    problem: u32,
-    row_begin: u32,
-    row_end: u32,
-    col_begin: u32,
-    col_end: u32,
-    slot: u32,
-    element: u32,
-    stride: u32,
 }
 
 var<immediate> params: Params;

@@ -55,7 +55,7 @@ macro_rules! common {
 }
 
 /// The includes: no entry points, only functions of values and constants.
-const COMMON: &[(&str, &str)] = common!["cost", "index", "law", "logsumexp", "reduce"];
+const COMMON: &[(&str, &str)] = common!["cost", "index", "law", "logsumexp", "reduce", "tile"];
 
 /// The text that is compiled: imports pasted, conditions decided, repetitions unrolled.
 ///
