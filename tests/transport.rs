@@ -231,3 +231,26 @@ fn one_by_one_is_solved() {
         assert!((solved.value() - 4.0).abs() < 1e-12 && solved.details().converged);
     }
 }
+
+#[test]
+fn laws_that_no_plan_can_meet_are_refused() {
+    let point = |mass: f64| {
+        Measure::new("point", vec![mass], Support::Points(ndarray::array![[0.0]])).unwrap()
+    };
+    let (a, b) = (point(1.0), point(1.0));
+    let range = |low: f64, high: f64| Law::Range { low, high };
+    for (laws, legal) in [
+        ((Law::Fixed, range(2.0, 3.0)), false),
+        ((range(0.1, 0.5), range(0.6, 2.0)), false),
+        ((range(0.1, 0.6), range(0.6, 2.0)), true),
+        ((Law::Fixed, range(1.0, 1.0)), true),
+        ((range(2.0, 3.0), Law::Kl { rho: 1.0 }), true),
+    ] {
+        let problem = Transport::between(&a, &b).laws(laws.0, laws.1).epsilon(0.1);
+        let outcome = problem.solve(&gaspard::Engine::cpu());
+        assert_eq!(outcome.is_ok(), legal, "{laws:?}");
+        if let Err(error) = outcome {
+            assert!(error.to_string().contains("no plan can meet"), "{error}");
+        }
+    }
+}

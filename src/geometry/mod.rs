@@ -118,7 +118,18 @@ impl Geometry {
         }
         match self {
             Self::Matrix(costs) => check_costs(costs.view()),
-            Self::Separable(axes) => axes.iter().try_for_each(|axis| check_costs(axis.view())),
+            Self::Separable(axes) => {
+                axes.iter().try_for_each(|axis| check_costs(axis.view()))?;
+                // Their share of the objective is summed through their logarithms.
+                if axes.iter().flatten().any(|cost| *cost < 0.0) {
+                    return Err(Error::data(
+                        "the costs along an axis",
+                        "one of them is negative",
+                        "add a constant to the axis: it changes no coupling of fixed mass",
+                    ));
+                }
+                Ok(())
+            }
             Self::Points { x, y, cost } => {
                 if x.ncols() != y.ncols() || x.ncols() == 0 {
                     return Err(Error::shape(

@@ -59,6 +59,15 @@ impl Law {
         self == Self::Fixed
     }
 
+    /// The least and the greatest mass that a marginal may have where mu has this mass.
+    pub(crate) fn masses(self, mass: f64) -> (f64, f64) {
+        match self {
+            Self::Fixed => (mass, mass),
+            Self::Range { low, high } => (low * mass, high * mass),
+            Self::Kl { .. } | Self::Tv { .. } | Self::Free => (0.0, f64::INFINITY),
+        }
+    }
+
     /// The value of the penalty for a marginal p against mu; zero for constraints.
     pub fn penalty(self, marginal: &[f64], weights: &[f64]) -> f64 {
         let pairs = marginal.iter().zip(weights);

@@ -129,7 +129,7 @@ fn bad_descriptions_are_refused() {
         (spec(&two, r#"{"rows": 0, "cols": 1, "cost": "data/C.npy"}"#, ""), 1, "expected 2 x 2"),
         (spec(&two, r#"{"rows": 0, "cols": 1, "cost": "gone.npy"}"#, ""), 1, "no such file"),
         (spec(&two, r#"{"rows": 0, "cols": 1, "cost": "C2.npy", "weight": 0}"#, ""), 2, "weight"),
-        (spec(r#"{"weights": [1, 2]}, {"weights": [1, 1]}"#, edge, ""), 1, "mass 3 and 2"),
+        (spec(r#"{"weights": [1, 2]}, {"weights": [1, 1]}"#, edge, ""), 1, "at masses 3 and 2"),
         (
             spec(r#"{"weights": [1, -1]}, {"weights": [1, 1]}"#, edge, ""),
             1,

@@ -202,19 +202,24 @@ impl Tree {
                 "give at least one node a measure and a law",
             ));
         }
-        let mut fixed = self.nodes.iter().enumerate().filter(|(_, node)| node.law.fixes_mass());
-        let Some((first, node)) = fixed.next() else { return Ok(()) };
-        let mass = node.weights.sum();
-        for (index, node) in fixed {
-            let other = node.weights.sum();
-            if (other - mass).abs() > 1e-9 * mass.max(other) {
-                return Err(Error::data(
-                    "the masses",
-                    format!(
-                        "nodes {first} and {index} have fixed marginals of mass {mass} and {other}"
-                    ),
-                    "normalise them, or relax one with the law kl, tv, range or free",
-                ));
+        // All marginals have the mass of the plan: what the laws allow must have a mass in common.
+        let allowed = |node: &Node| node.law.masses(node.weights.sum());
+        for (index, node) in self.nodes.iter().enumerate() {
+            for (first, other) in self.nodes[..index].iter().enumerate() {
+                let ((low, high), (other_low, other_high)) = (allowed(node), allowed(other));
+                let rounding = 1e-9 * node.weights.sum().max(other.weights.sum());
+                if low > other_high + rounding || other_low > high + rounding {
+                    let (mass, other_mass) = (node.weights.sum(), other.weights.sum());
+                    return Err(Error::data(
+                        "the masses",
+                        format!(
+                            "nodes {first} and {index} have the laws {} and {} at masses \
+                             {other_mass} and {mass}, which no plan can meet together",
+                            other.law, node.law
+                        ),
+                        "normalise them, or relax one with the law kl, tv, range or free",
+                    ));
+                }
             }
         }
         Ok(())
