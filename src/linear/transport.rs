@@ -1,5 +1,7 @@
 //! Transport between two measures: the front of the two-node tree.
 
+use std::sync::Arc;
+
 use ndarray::{Array1, Array2};
 
 use super::tree::{self, Reference, Terms, Tree, TreeSolution};
@@ -35,7 +37,7 @@ pub struct Transport<'a> {
     a: &'a Measure,
     b: &'a Measure,
     cost: Cost,
-    geometry: Option<Geometry>,
+    geometry: Option<Arc<Geometry>>,
     laws: (Law, Law),
     reference: Reference,
     epsilon: Option<f64>,
@@ -66,8 +68,8 @@ impl<'a> Transport<'a> {
 
     /// Costs of one's own, instead of those between the supports.
     #[must_use]
-    pub fn geometry(mut self, geometry: Geometry) -> Self {
-        self.geometry = Some(geometry);
+    pub fn geometry(mut self, geometry: impl Into<Arc<Geometry>>) -> Self {
+        self.geometry = Some(geometry.into());
         self
     }
 
@@ -174,8 +176,8 @@ impl<'a> Transport<'a> {
 
     fn tree(&self) -> Result<Tree> {
         let geometry = match &self.geometry {
-            Some(geometry) => geometry.clone(),
-            None => Geometry::between(self.a.support(), self.b.support(), self.cost)?,
+            Some(geometry) => Arc::clone(geometry),
+            None => Arc::new(Geometry::between(self.a.support(), self.b.support(), self.cost)?),
         };
         let mut tree = Tree { reference: self.reference, ..Tree::default() };
         let a = tree.node(self.a.weights().clone(), self.laws.0);
@@ -268,7 +270,7 @@ impl TransportSolution {
     pub fn gradient_points(&self, side: Side) -> Result<Array2<f64>> {
         let engine = &self.tree.engine;
         let geometry = &self.tree.tree.edges[0].geometry;
-        let Geometry::Points { x, .. } = geometry else {
+        let Geometry::Points { x, .. } = &**geometry else {
             return Err(Error::data(
                 "the geometry",
                 "it has no points to take gradients by",

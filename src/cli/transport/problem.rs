@@ -1,7 +1,7 @@
 //! The problem that the arguments describe: two measures, and what moving mass costs.
 
-use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use gaspard::linear::tree::MASS_ROUNDING;
@@ -36,7 +36,7 @@ enum Costs {
     /// Those between the supports.
     Between(Cost),
     /// Those given.
-    Matrix(Geometry),
+    Matrix(Arc<Geometry>),
 }
 
 impl Problem {
@@ -67,12 +67,12 @@ impl Problem {
     ///
     /// # Errors
     /// Those of supports that do not fit together.
-    pub(super) fn geometry(&self) -> Result<Cow<'_, Geometry>> {
+    pub(super) fn geometry(&self) -> Result<Arc<Geometry>> {
         match &self.costs {
             Costs::Between(cost) => {
-                Geometry::between(self.a.support(), self.b.support(), *cost).map(Cow::Owned)
+                Geometry::between(self.a.support(), self.b.support(), *cost).map(Arc::new)
             }
-            Costs::Matrix(geometry) => Ok(Cow::Borrowed(geometry)),
+            Costs::Matrix(geometry) => Ok(Arc::clone(geometry)),
         }
     }
 
@@ -126,7 +126,7 @@ impl Problem {
             measures.push(inputs::weighted(&name, weights, Support::Abstract(count))?);
         }
         let [a, b] = <[Measure; 2]>::try_from(measures).unwrap_or_else(|_| unreachable!());
-        Ok(Self { a, b, costs: Costs::Matrix(Geometry::matrix(costs)?) })
+        Ok(Self { a, b, costs: Costs::Matrix(Arc::new(Geometry::matrix(costs)?)) })
     }
 
     fn of_supports(a: &Path, b: &Path, arguments: &Arguments, session: &Session) -> Result<Self> {

@@ -42,7 +42,7 @@ pub(super) fn entropic(
         .control(arguments.common.control(1.0));
     transport = match problem.cost() {
         Some(cost) => transport.cost(cost),
-        None => transport.geometry(geometry.into_owned()),
+        None => transport.geometry(geometry),
     };
     if let Some(epsilon) = arguments.epsilon {
         transport = transport.epsilon(epsilon);

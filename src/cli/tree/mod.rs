@@ -102,7 +102,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     session.check_epsilon(
         &engine,
         epsilon,
-        problem.tree.edges.iter().map(|edge| &edge.geometry),
+        problem.tree.edges.iter().map(|edge| &*edge.geometry),
     )?;
     let mut watch = session.watch();
     let solution = tree::solve(&problem.tree, &control, &engine, &mut watch)?;

@@ -87,7 +87,7 @@ impl Problem {
             let (geometry, name) =
                 edge.geometry(&format!("edge {index}"), &places, folder, host)?;
             let EdgeSpec { rows, cols, weight, .. } = edge;
-            tree.edges.push(Edge { rows, cols, geometry, weight });
+            tree.edges.push(Edge { rows, cols, geometry: geometry.into(), weight });
             costs.push(name);
         }
         for place in places {

@@ -150,7 +150,7 @@ impl Forest {
         let edges = (0..first.edges.len())
             .map(|edge| {
                 let geometries: Vec<_> =
-                    trees.iter().map(|tree| &tree.edges[edge].geometry).collect();
+                    trees.iter().map(|tree| &*tree.edges[edge].geometry).collect();
                 let (parent, child) = shape.ends[edge];
                 Ok(ForestEdge {
                     operator: Operator::new(engine, &geometries)?,

@@ -16,6 +16,8 @@ mod forest;
 mod solution;
 mod solve;
 
+use std::sync::Arc;
+
 use ndarray::Array1;
 
 use super::Law;
@@ -58,8 +60,8 @@ pub struct Edge {
     pub rows: usize,
     /// The node whose points are the columns of the cost.
     pub cols: usize,
-    /// The cost between them.
-    pub geometry: Geometry,
+    /// The cost between them; shared, because a stored matrix can be large.
+    pub geometry: Arc<Geometry>,
     /// t_e: how much the edge counts.
     pub weight: f64,
 }
@@ -104,8 +106,8 @@ impl Tree {
     }
 
     /// Adds an edge of weight 1 between two nodes and returns its index.
-    pub fn edge(&mut self, rows: usize, cols: usize, geometry: Geometry) -> usize {
-        self.edges.push(Edge { rows, cols, geometry, weight: 1.0 });
+    pub fn edge(&mut self, rows: usize, cols: usize, geometry: impl Into<Arc<Geometry>>) -> usize {
+        self.edges.push(Edge { rows, cols, geometry: geometry.into(), weight: 1.0 });
         self.edges.len() - 1
     }
 

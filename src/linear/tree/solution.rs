@@ -5,7 +5,6 @@ use ndarray::{Array1, Array2};
 use super::{Forest, Tree};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::geometry::Geometry;
 
 /// The terms of the objective, in the units of the cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,11 +89,9 @@ impl TreeSolution {
         let (f, g) = forest.edge_biases(edge)?;
         let (f, g) = (host.download(f)?, host.download(g)?);
         let rate = description.weight / self.epsilon;
-        let cost = |i: usize, j: usize| match &description.geometry {
-            Geometry::Matrix(costs) => costs[[i, j]],
-            other => other.cost(i, j),
-        };
-        Ok(Array2::from_shape_fn((rows, cols), |(i, j)| (f[i] + g[j] - rate * cost(i, j)).exp()))
+        Ok(Array2::from_shape_fn((rows, cols), |(i, j)| {
+            (f[i] + g[j] - rate * description.geometry.cost(i, j)).exp()
+        }))
     }
 
     /// The joint marginal of any two nodes: along the path between them, edge plans are composed,
