@@ -139,7 +139,8 @@ impl<'a> Transport<'a> {
     }
 
     /// Solves many problems with the same laws and reference together; sizes may differ. Costs are
-    /// all matrices, all points of one dimension, or all on the same grids.
+    /// all matrices, all points of one dimension, or all on the same grids. Epsilon and the rest of
+    /// the control are the first problem's, for all.
     ///
     /// # Errors
     /// As [`Transport::solve`], and [`Error::Data`] for problems that cannot be batched.

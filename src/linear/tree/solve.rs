@@ -27,7 +27,8 @@ pub fn solve(
 }
 
 /// Solves problems of one structure together; sizes, weights and costs may differ. Each stops by
-/// its own test, and its result does not depend on what it is batched with.
+/// its own test. Annealing and over-relaxation are those of the whole batch, so that a result
+/// depends on what it is batched with, within its tolerance.
 ///
 /// # Errors
 /// As [`solve`].
