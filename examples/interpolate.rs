@@ -13,7 +13,7 @@ fn main() -> Result<()> {
         Ok(Measure::density(name, read_density(path, Mass::Light)?.into_dyn().view())?.normalised())
     };
     let (ring, clover) = (shape("ring")?, shape("clover")?);
-    let engine = Engine::auto()?;
+    let engine = Engine::auto();
     println!("on {}", engine.description());
     let frames =
         Barycenter::of(&[&ring, &clover]).epsilon(1e-3).solve_frames(5, &engine, &mut ())?;

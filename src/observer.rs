@@ -17,6 +17,8 @@ pub struct Progress {
     pub epsilon: f64,
     /// Problems of a batch still running, and in all.
     pub running: (usize, usize),
+    /// Where this solve is one of a sequence: which one, from 1, and of how many.
+    pub part: (usize, usize),
 }
 
 /// Watches a solve, and may stop it; what was computed until then is kept.
@@ -41,5 +43,22 @@ impl Observer for () {
 impl<F: FnMut(&Progress) -> ControlFlow<()>> Observer for F {
     fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
         self(progress)
+    }
+}
+
+/// One of a sequence of solves, for an observer that watches them all.
+pub(crate) struct Part<'a> {
+    pub observer: &'a mut dyn Observer,
+    /// Which one, from 1, and of how many.
+    pub part: (usize, usize),
+}
+
+impl Observer for Part<'_> {
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.observer.progress(&Progress { part: self.part, ..progress.clone() })
+    }
+
+    fn interrupted(&self) -> bool {
+        self.observer.interrupted()
     }
 }

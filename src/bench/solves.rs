@@ -29,9 +29,7 @@ pub(super) fn cases(context: &Context<'_>) -> Vec<Case> {
     for side in sides {
         cases.push(Case::new("barycenter of 4 images", move |context| barycenter(context, side)));
     }
-    // A thousand matrices of doubles would take a GiB.
-    let full = if context.scale == Scale::Gpu { 1000 } else { 250 };
-    let (count, points) = (size(10, 50, full), size(64, 256, 256));
+    let (count, points) = (size(10, 50, 1000), size(64, 256, 256));
     cases.push(Case::new("batch of transports", move |context| batch(context, count, points)));
     let points = size(100, 300, 1000);
     cases.push(Case::new("exact, network simplex", move |_| simplex(points)));

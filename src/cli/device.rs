@@ -36,12 +36,12 @@ impl Choice {
     /// Opens the device, and says in one line which one it is.
     pub(super) fn open(&self, options: &EngineOptions) -> Result<(Engine, String)> {
         let engine = match self {
-            Self::Auto => Engine::auto_with(options)?,
+            Self::Auto => Engine::auto_with(options),
             Self::Cpu => Engine::cpu_with(options),
             Self::Gpu(selector) => Engine::gpu_with(selector.clone(), options)?,
         };
         let remark = match (self, engine.device().map(|info| info.kind)) {
-            (Self::Auto, None) => "; there is no real GPU here",
+            (Self::Auto, None) => "; there is no real GPU that can be used here",
             (Self::Gpu(Selector::Best), Some(DeviceKind::Software)) => {
                 "; there is no real GPU here, this one is emulated on the CPU"
             }

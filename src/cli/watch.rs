@@ -77,6 +77,9 @@ impl Drop for Watch {
 }
 
 fn standing(progress: &Progress) -> String {
-    let Progress { residual, tolerance, epsilon, .. } = progress;
-    format!("marginal error {residual:.1e}, to reach {tolerance:.1e}, at epsilon {epsilon:.3e}")
+    let Progress { residual, tolerance, epsilon, part: (part, parts), .. } = progress;
+    let part = if *parts > 1 { format!("{part} of {parts}: ") } else { String::new() };
+    format!(
+        "{part}marginal error {residual:.1e}, to reach {tolerance:.1e}, at epsilon {epsilon:.3e}"
+    )
 }

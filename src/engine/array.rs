@@ -112,6 +112,38 @@ impl Engine {
         Ok(array)
     }
 
+    /// An array with the values of an iterator, without a second copy of them in f64 on a GPU's
+    /// host; `len` is how many there are.
+    ///
+    /// # Errors
+    /// As [`Engine::zeros`], and [`crate::Error::Shape`] where the iterator yields another number
+    /// of values.
+    pub fn collect(
+        &self,
+        label: &'static str,
+        len: usize,
+        values: impl Iterator<Item = f64>,
+    ) -> Result<Array> {
+        let mut array = self.zeros(label, len)?;
+        let mut found = 0;
+        let counted = values.inspect(|_| found += 1);
+        match (&self.0.backend, &mut array.storage) {
+            (Backend::Cpu, Storage::Host(target)) => {
+                target.iter_mut().zip(counted).for_each(|(target, value)| *target = value);
+            }
+            (Backend::Gpu(gpu), Storage::Device(buffer)) => {
+                let narrow: Vec<f32> = counted.take(len).map(|value| value as f32).collect();
+                gpu.write_bytes(buffer, bytemuck::cast_slice(&narrow), &self.0.profile)?;
+            }
+            _ => return Err(wrong_engine(label)),
+        }
+        if found != len {
+            let what = format!("array `{label}`");
+            return Err(crate::Error::shape(what, len.to_string(), found.to_string()));
+        }
+        Ok(array)
+    }
+
     /// An array filled with one value.
     ///
     /// # Errors

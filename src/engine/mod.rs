@@ -101,26 +101,23 @@ impl Engine {
         })))
     }
 
-    /// A real GPU if there is one, else the CPU. A software adapter is never taken: the CPU
-    /// engine is faster and more precise than a GPU emulated on the same CPU.
-    ///
-    /// # Errors
-    /// [`Error::Device`] where a GPU is there but cannot be opened.
-    pub fn auto() -> Result<Self> {
+    /// The best real GPU that can be opened, else the CPU. A software adapter is never taken: the
+    /// CPU engine is faster and more precise than a GPU emulated on the same CPU. A GPU that is
+    /// there but cannot be opened is passed over with a warning in the log.
+    pub fn auto() -> Self {
         Self::auto_with(&EngineOptions::default())
     }
 
     /// [`Engine::auto`] with options.
-    ///
-    /// # Errors
-    /// As [`Engine::auto`].
-    pub fn auto_with(options: &EngineOptions) -> Result<Self> {
+    pub fn auto_with(options: &EngineOptions) -> Self {
         let real = |device: &DeviceInfo| device.usable && device.kind != DeviceKind::Software;
-        let real = gpu::devices().into_iter().find(real);
-        match real {
-            Some(device) => Self::gpu_with(Selector::Index(device.index), options),
-            None => Ok(Self::cpu_with(options)),
+        for device in gpu::devices().into_iter().filter(real) {
+            match Self::gpu_with(Selector::Index(device.index), options) {
+                Ok(engine) => return engine,
+                Err(error) => log::warn!("{} cannot be used: {error}", device.name),
+            }
         }
+        Self::cpu_with(options)
     }
 
     /// Every GPU that the drivers on this machine offer, best first.

@@ -108,18 +108,16 @@ impl Operator {
         };
         let kind = match first {
             Geometry::Matrix(_) => {
-                let mut costs = engine.zeros("costs", blocks.pairs() as usize)?;
-                let all: Option<Vec<f64>> = geometries
+                let matrices: Option<Vec<_>> = geometries
                     .iter()
                     .map(|geometry| match geometry {
                         Geometry::Matrix(costs) => Some(costs),
                         _ => None,
                     })
-                    .try_fold(Vec::new(), |mut all, costs| {
-                        all.extend(costs?.iter().map(|cost| cost.min(FORBIDDEN)));
-                        Some(all)
-                    });
-                engine.write(&mut costs, &all.ok_or_else(mixed)?)?;
+                    .collect();
+                let all = matrices.ok_or_else(mixed)?.into_iter().flatten();
+                let pairs = blocks.pairs() as usize;
+                let costs = engine.collect("costs", pairs, all.map(|cost| cost.min(FORBIDDEN)))?;
                 Kind::Matrix {
                     costs,
                     rows: Box::new(SoftminRows::new(engine, &blocks)?),

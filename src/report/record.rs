@@ -15,6 +15,9 @@ use crate::error::Result;
 use crate::linear::BarycenterSolution;
 use crate::linear::tree::TreeSolution;
 
+/// About how many points of a trace are kept.
+const TRACE: usize = 1000;
+
 /// The numbers that every transport solve reports.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
@@ -50,7 +53,8 @@ pub struct Results {
     pub seconds: f64,
     /// The device that solved, in one line.
     pub device: String,
-    /// (iteration, residual) at the stop tests of the final epsilon.
+    /// (iteration, residual) at the stop tests of the final epsilon; of long runs about a thousand
+    /// of them, the last one included.
     pub trace: Vec<(usize, f64)>,
 }
 
@@ -73,7 +77,7 @@ impl From<&TreeSolution> for Results {
             evaluated_in_f64: solution.evaluated_in_f64,
             seconds: solution.seconds,
             device: solution.engine.description(),
-            trace: solution.trace.clone(),
+            trace: thinned(&solution.trace),
         }
     }
 }
@@ -102,9 +106,17 @@ impl Results {
             evaluated_in_f64: solution.evaluated_in_f64,
             seconds: solution.seconds,
             device: engine.description(),
-            trace: solution.trace.clone(),
+            trace: thinned(&solution.trace),
         }
     }
+}
+
+/// About [`TRACE`] points of a trace, evenly spaced, and its last one.
+fn thinned(trace: &[(usize, f64)]) -> Vec<(usize, f64)> {
+    let step = trace.len().div_ceil(TRACE).max(1);
+    let last = trace.len().saturating_sub(1);
+    let kept = trace.iter().enumerate().filter(|(at, _)| at % step == 0 || *at == last);
+    kept.map(|(_, &point)| point).collect()
 }
 
 /// The circumstances of a run: what repeats it, and what explains its speed.
@@ -299,6 +311,16 @@ mod tests {
         write_json(&mut text, &[1.5, f64::NAN, f64::INFINITY]).unwrap();
         let text: String = String::from_utf8(text).unwrap().split_whitespace().collect();
         assert_eq!(text, "[1.5,null,null]");
+    }
+
+    #[test]
+    fn long_traces_are_thinned_and_keep_their_ends() {
+        let trace: Vec<(usize, f64)> = (0..12_345).map(|step| (step, 0.5)).collect();
+        let kept = thinned(&trace);
+        assert!((900..=1001).contains(&kept.len()), "{} points", kept.len());
+        assert_eq!((kept.first(), kept.last()), (trace.first(), trace.last()));
+        assert_eq!(thinned(&trace[..7]), trace[..7]);
+        assert!(thinned(&[]).is_empty());
     }
 
     #[test]

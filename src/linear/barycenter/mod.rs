@@ -11,7 +11,7 @@ use super::tree::Terms;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry, Measure, Support};
-use crate::observer::Observer;
+use crate::observer::{Observer, Part};
 
 /// Weights of the inputs may miss 1 by this much.
 const WEIGHT_SUM: f64 = 1e-6;
@@ -183,7 +183,8 @@ impl<'a> Barycenter<'a> {
         let mut solutions = Vec::new();
         for frame in 0..frames {
             let weights = weights_on_path(frame, frames, self.measures.len());
-            let solution = self.clone().weights(&weights).solve_with(engine, observer)?;
+            let mut observer = Part { observer: &mut *observer, part: (frame + 1, frames) };
+            let solution = self.clone().weights(&weights).solve_with(engine, &mut observer)?;
             let interrupted = solution.interrupted;
             solutions.push(solution);
             if interrupted {

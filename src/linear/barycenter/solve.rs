@@ -91,6 +91,7 @@ fn run(star: &mut Star, problem: &Barycenter<'_>, observer: &mut dyn Observer) -
                     tolerance: pace.tolerance,
                     epsilon,
                     running: (1, 1),
+                    part: (1, 1),
                 };
                 outcome.interrupted |= observer.progress(&progress) == ControlFlow::Break(());
                 if outcome.converged || (!last && residual <= pace.tolerance) {

@@ -128,6 +128,7 @@ fn run(
                     tolerance: pace.tolerance,
                     epsilon,
                     running: (running, forest.count),
+                    part: (1, 1),
                 };
                 if observer.progress(&progress) == ControlFlow::Break(()) {
                     outcome.interrupted = true;
