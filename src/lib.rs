@@ -4,6 +4,7 @@ pub mod check;
 pub mod engine;
 pub mod error;
 pub mod geometry;
+pub mod gromov;
 #[cfg(feature = "io")]
 pub mod io;
 #[doc(hidden)]

@@ -2,7 +2,8 @@
 #import tile
 #import logsumexp
 // out_ik = sum_j P_ij V_jk with P_ij = exp(f_i + g_j - rate C_ij) never stored; up to four columns
-// of V at a time. With COST, V_jk is C_ij: the linear part of the objective, row by row.
+// of V at a time. With COST, V_jk is C_ij: the linear part of the objective, row by row; with MATRIX
+// it is the entry of another matrix.
 // Tiles as in `softmin_rows`.
 
 struct Params {
@@ -20,7 +21,7 @@ var<immediate> params: Params;
 @group(0) @binding(1) var<storage, read> costs: array<f32>;
 @group(0) @binding(2) var<storage, read> f: array<f32>;
 @group(0) @binding(3) var<storage, read> g: array<f32>;
-@group(0) @binding(4) var<storage, read> values: array<f32>; // column by column
+@group(0) @binding(4) var<storage, read> values: array<f32>; // column by column, or like the costs
 @group(0) @binding(5) var<storage, read_write> out: array<f32>; // column by column
 
 var<workgroup> sums: array<vec4<f32>, 256>;
@@ -50,7 +51,11 @@ fn main(
 #if COST
             // An infinite cost carries no mass, and must not make the sum a NaN.
             sum.x += select(0.0, mass * cost, mass > 0.0);
-#else
+#end
+#if MATRIX
+            sum.x += mass * values[start + j];
+#end
+#if VALUES
             for (var k = 0u; k < params.count; k++) {
                 sum[k] += mass * values[(params.first + k) * params.inputs + tile.col_begin + j];
             }

@@ -138,6 +138,32 @@ impl Operator {
         Ok(Self { running: all_running(engine, blocks.count())?, blocks, kind })
     }
 
+    /// A batch of stored costs, all zero, for [`Operator::costs_mut`] to change.
+    pub(crate) fn stored(engine: &Engine, blocks: &Blocks) -> Result<Self> {
+        let kind = Kind::Matrix {
+            costs: engine.zeros("costs", blocks.pairs() as usize)?,
+            rows: Box::new(SoftminRows::new(engine, blocks)?),
+            cols: Box::new(SoftminColumns::new(engine, blocks)?),
+        };
+        Ok(Self { running: all_running(engine, blocks.count())?, blocks: blocks.clone(), kind })
+    }
+
+    /// The stored costs, matrix after matrix; `None` where costs are not stored.
+    pub(crate) fn costs(&self) -> Option<&Array> {
+        match &self.kind {
+            Kind::Matrix { costs, .. } => Some(costs),
+            _ => None,
+        }
+    }
+
+    /// The stored costs, to change.
+    pub(crate) fn costs_mut(&mut self) -> Option<&mut Array> {
+        match &mut self.kind {
+            Kind::Matrix { costs, .. } => Some(costs),
+            _ => None,
+        }
+    }
+
     /// The layout of the batch.
     pub fn blocks(&self) -> &Blocks {
         &self.blocks

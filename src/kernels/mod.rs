@@ -5,6 +5,7 @@
 //! scratch are made once, in a plan; nothing is allocated in a loop.
 
 pub(crate) mod ceiling;
+pub(crate) mod gromov;
 pub mod linear;
 pub(crate) mod product;
 #[cfg(test)]
@@ -22,6 +23,11 @@ pub(crate) const SHADERS: &[&Shader] = &[
     &ceiling::copy::SHADER,
     &ceiling::exponential::SHADER,
     &ceiling::multiply_add::SHADER,
+    &gromov::blend::SHADER,
+    &gromov::coupling_dense::SHADER,
+    &gromov::linearised_cost::SHADER,
+    &gromov::matrix_product::SHADER,
+    &gromov::squared_sums::SHADER,
     &linear::consensus::SHADER,
     &linear::coupling_columns::SHADER,
     &linear::coupling_points::SHADER,

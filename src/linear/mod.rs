@@ -4,8 +4,8 @@ mod barycenter;
 mod divergence;
 pub mod exact;
 mod law;
-mod pace;
-mod schedule;
+pub(crate) mod pace;
+pub(crate) mod schedule;
 mod transport;
 pub mod tree;
 

@@ -9,7 +9,7 @@ use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
 use crate::kernels::tiles::Blocks;
-use crate::kernels::vector::NOTHING;
+use crate::kernels::vector::{CHUNK, masses};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -27,11 +27,19 @@ pub(crate) static SHADER: Shader = shader!(
     "linear/coupling_rows",
     Params,
     [Read, Read, Read, Read, Read, Write],
-    &[&[("COST", 0)], &[("COST", 1)]]
+    &[&variant(0), &variant(1), &variant(2)]
 );
 
 /// Columns of values that one launch takes.
 pub(super) const AT_ONCE: usize = 4;
+
+const fn variant(summand: u32) -> [(&'static str, u32); 3] {
+    [
+        ("VALUES", (summand == 0) as u32),
+        ("COST", (summand == 1) as u32),
+        ("MATRIX", (summand == 2) as u32),
+    ]
+}
 
 /// What is summed against the coupling.
 #[derive(Clone, Copy)]
@@ -40,18 +48,20 @@ pub(crate) enum Summand<'a> {
     Values(&'a Array, usize),
     /// The cost itself: the linear part of the objective.
     Cost,
+    /// Another matrix, entry by entry.
+    Matrix(&'a Array),
 }
 
 impl Summand<'_> {
     pub(crate) fn columns(&self) -> usize {
         match self {
             Self::Values(_, columns) => *columns,
-            Self::Cost => 1,
+            Self::Cost | Self::Matrix(_) => 1,
         }
     }
 }
 
-/// out_ik = sum_j exp(f_i + g_j - rate C_ij) V_jk, with V the summand.
+/// out_ik = sum_j exp(f_i + g_j - rate C_ij) V_jk, or V_ij in place of V_jk, with V the summand.
 #[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
 pub(crate) fn coupling_rows(
     engine: &Engine,
@@ -72,18 +82,20 @@ pub(crate) fn coupling_rows(
     }
     let Backend::Gpu(gpu) = engine.backend() else {
         let (costs, f, g) = (costs.host()?, f.host()?, g.host()?);
-        let values = match summand {
-            Summand::Values(values, _) => Some(values.host()?),
-            Summand::Cost => None,
+        let factor = match summand {
+            Summand::Values(values, _) => Factor::Columns(values.host()?),
+            Summand::Cost => Factor::Matrix(costs),
+            Summand::Matrix(matrix) => Factor::Matrix(matrix.host()?),
         };
         let out = out.host_mut()?;
-        engine.run_twin(SHADER.name, || twin(blocks, costs, f, g, rate, values, out));
+        engine.run_twin(SHADER.name, || twin(blocks, costs, f, g, rate, factor, out));
         return Ok(());
     };
     let panels: Panels = row_panels(engine, gpu, blocks)?;
-    let (constant, values) = match summand {
-        Summand::Values(values, _) => (0, values.buffer()?),
-        Summand::Cost => (1, g.buffer()?),
+    let constants = match summand {
+        Summand::Values(..) => variant(0),
+        Summand::Cost => variant(1),
+        Summand::Matrix(_) => variant(2),
     };
     for first in (0..summand.columns()).step_by(AT_ONCE) {
         let count = AT_ONCE.min(summand.columns() - first);
@@ -95,13 +107,17 @@ pub(crate) fn coupling_rows(
                     gpu,
                     &Launch {
                         shader: &SHADER,
-                        constants: &[("COST", constant)],
+                        constants: &constants,
                         bindings: &[
                             panels.tiles.table.buffer()?.into(),
                             panel.window(costs)?,
                             f.buffer()?.into(),
                             g.buffer()?.into(),
-                            values.into(),
+                            match summand {
+                                Summand::Values(values, _) => values.buffer()?.into(),
+                                Summand::Cost => g.buffer()?.into(),
+                                Summand::Matrix(matrix) => panel.window(matrix)?,
+                            },
                             out.buffer()?.into(),
                         ],
                         immediates: bytemuck::bytes_of(&Params {
@@ -123,38 +139,66 @@ pub(crate) fn coupling_rows(
     Ok(())
 }
 
+/// The summand on the CPU.
+#[derive(Clone, Copy)]
+enum Factor<'a> {
+    /// Columns of values, one after another.
+    Columns(&'a [f64]),
+    /// One value a pair.
+    Matrix(&'a [f64]),
+}
+
 fn twin(
     blocks: &Blocks,
     costs: &[f64],
     f: &[f64],
     g: &[f64],
     rate: f64,
-    values: Option<&[f64]>,
+    factor: Factor<'_>,
     out: &mut [f64],
 ) {
     let (rows, cols) = (blocks.total_rows(), blocks.total_cols());
     let elements = blocks.elements();
     for problem in 0..blocks.count() {
-        let (_, columns) = blocks.size(problem);
+        let (problem_rows, columns) = blocks.size(problem);
         let first_row = blocks.rows[problem];
         let first_col = blocks.cols[problem];
-        for (k, out) in out.chunks_mut(rows).enumerate() {
-            let out = &mut out[first_row..blocks.rows[problem + 1]];
-            out.par_iter_mut().enumerate().for_each(|(i, out)| {
+        let g = &g[first_col..first_col + columns];
+        let sums: Vec<Vec<f64>> = (0..problem_rows)
+            .into_par_iter()
+            .with_min_len(1 + 8192 / columns)
+            .map(|i| {
                 let start = elements[problem] as usize + i * columns;
-                *out = (0..columns)
-                    .map(|j| {
-                        let cost = costs[start + j];
-                        let score = f[first_row + i] + g[first_col + j] - rate * cost;
-                        let mass = score.max(NOTHING).exp();
-                        match values {
-                            Some(values) => mass * values[k * cols + first_col + j],
-                            None if mass > 0.0 => mass * cost,
-                            None => 0.0,
-                        }
-                    })
-                    .sum();
-            });
+                let mut sums = vec![0.0; out.len() / rows];
+                let mut mass = [0.0; CHUNK];
+                for begin in (0..columns).step_by(CHUNK) {
+                    let chunk = begin..(begin + CHUNK).min(columns);
+                    let mass = &mut mass[..chunk.len()];
+                    let here = start + chunk.start..start + chunk.end;
+                    masses(f[first_row + i], &g[chunk.clone()], &costs[here.clone()], rate, mass);
+                    for (k, sum) in sums.iter_mut().enumerate() {
+                        let values = match factor {
+                            Factor::Columns(values) => {
+                                &values[k * cols + first_col..][chunk.clone()]
+                            }
+                            Factor::Matrix(values) => &values[here.clone()],
+                        };
+                        *sum += dot(mass, values);
+                    }
+                }
+                sums
+            })
+            .collect();
+        for (i, sums) in sums.iter().enumerate() {
+            for (k, sum) in sums.iter().enumerate() {
+                out[k * rows + first_row + i] = *sum;
+            }
         }
     }
+}
+
+/// An infinite value where there is no mass counts as zero.
+fn dot(mass: &[f64], values: &[f64]) -> f64 {
+    let terms = mass.iter().zip(values);
+    terms.map(|(&mass, &value)| if mass > 0.0 { mass * value } else { 0.0 }).sum()
 }

@@ -95,15 +95,15 @@ fn on_host(forest: &Forest, trees: &[&Tree]) -> Result<Forest> {
 }
 
 /// What is known of a node, point by point.
-struct NodeValues {
+pub(crate) struct NodeValues {
     offsets: Vec<usize>,
-    potential: Vec<f64>,
-    log_reference: Vec<f64>,
+    pub potential: Vec<f64>,
+    pub log_reference: Vec<f64>,
     belief: Vec<f64>,
 }
 
 impl NodeValues {
-    fn download(forest: &Forest, node: usize) -> Result<Self> {
+    pub(crate) fn download(forest: &Forest, node: usize) -> Result<Self> {
         let values = &forest.nodes[node];
         Ok(Self {
             offsets: values.offsets.clone(),
@@ -113,7 +113,7 @@ impl NodeValues {
         })
     }
 
-    fn of_tree(&self, tree: usize) -> Self {
+    pub(crate) fn of_tree(&self, tree: usize) -> Self {
         let range = self.offsets[tree]..self.offsets[tree + 1];
         Self {
             offsets: Vec::new(),
@@ -132,7 +132,7 @@ impl NodeValues {
         (self.potential[point] + self.log_reference[point] + self.belief[point]).max(NOTHING)
     }
 
-    fn marginal(&self) -> Array1<f64> {
+    pub(crate) fn marginal(&self) -> Array1<f64> {
         (0..self.len()).map(|point| self.log_marginal(point).exp()).collect()
     }
 }

@@ -143,25 +143,37 @@ impl Forest {
             bytes,
             "use points or grids, whose costs are not stored, fewer points, or another device",
         )?;
+        let operators = (0..first.edges.len()).map(|edge| {
+            let geometries: Vec<_> = trees.iter().map(|tree| &*tree.edges[edge].geometry).collect();
+            Operator::new(engine, &geometries)
+        });
+        let operators = operators.collect::<Result<Vec<_>>>()?;
+        Self::with_operators(engine, trees, operators)
+    }
+
+    /// Trees that have been validated, with their costs on the engine, edge by edge.
+    pub(crate) fn with_operators(
+        engine: &Engine,
+        trees: &[&Tree],
+        operators: Vec<Operator>,
+    ) -> Result<Self> {
+        let first = trees[0];
         let shape = Shape::new(first);
         let nodes = (0..first.nodes.len())
             .map(|node| ForestNode::new(engine, trees, node))
             .collect::<Result<Vec<_>>>()?;
-        let edges = (0..first.edges.len())
-            .map(|edge| {
-                let geometries: Vec<_> =
-                    trees.iter().map(|tree| &*tree.edges[edge].geometry).collect();
+        let edges = operators
+            .into_iter()
+            .enumerate()
+            .map(|(edge, operator)| {
                 let (parent, child) = shape.ends[edge];
+                let on_rows = first.edges[edge].rows == child;
                 Ok(ForestEdge {
-                    operator: Operator::new(engine, &geometries)?,
+                    operator,
                     weight: first.edges[edge].weight,
                     up: engine.zeros("message", nodes[parent].belief.len())?,
                     down: engine.zeros("message", nodes[child].belief.len())?,
-                    child_side: if first.edges[edge].rows == child {
-                        Side::Rows
-                    } else {
-                        Side::Cols
-                    },
+                    child_side: if on_rows { Side::Rows } else { Side::Cols },
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -281,6 +293,23 @@ impl Forest {
     pub(crate) fn edge_biases(&mut self, edge: usize) -> Result<(&Array, &Array)> {
         self.relay_both(edge)?;
         Ok(end_biases(&self.shape, &self.nodes, edge, self.edges[edge].child_side))
+    }
+
+    /// An edge's costs, to change them or to apply its coupling, and the biases at its ends as
+    /// [`Forest::edge_biases`] gives them.
+    pub(crate) fn edge(&mut self, edge: usize) -> Result<(&mut Operator, &Array, &Array)> {
+        self.relay_both(edge)?;
+        let Self { shape, nodes, edges, .. } = self;
+        let (f, g) = end_biases(shape, nodes, edge, edges[edge].child_side);
+        Ok((&mut edges[edge].operator, f, g))
+    }
+
+    /// Changes the logarithm of a node's reference measure, and with it the bias.
+    pub(crate) fn set_reference(&mut self, node: usize, log_reference: &[f64]) -> Result<()> {
+        let arrays = &mut self.nodes[node].arrays;
+        self.engine.write(&mut arrays.log_reference, log_reference)?;
+        let potential = self.engine.download(&self.nodes[node].arrays.potential)?;
+        self.set_potential(node, &potential)
     }
 
     fn relay_both(&mut self, edge: usize) -> Result<()> {

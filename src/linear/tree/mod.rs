@@ -25,7 +25,8 @@ use crate::error::{Error, Result};
 use crate::geometry::Geometry;
 use crate::linear::schedule::positive;
 
-pub(crate) use forest::Forest;
+pub(crate) use evaluate::NodeValues;
+pub(crate) use forest::{Forest, Move, Shape};
 pub use solution::{Terms, TreeSolution};
 pub use solve::{solve, solve_batch};
 

@@ -1,0 +1,61 @@
+//! Distance matrices on an engine, and products with them.
+
+use crate::engine::{Array, Engine};
+use crate::error::Result;
+use crate::geometry::Geometry;
+use crate::kernels::gromov::RowPlan;
+use crate::kernels::gromov::matrix_product::{Place, matrix_product};
+use crate::kernels::gromov::squared_sums::squared_sums;
+use crate::kernels::tiles::Blocks;
+
+/// The distances of one space.
+pub(super) struct Distances {
+    points: usize,
+    matrix: Array,
+    plan: RowPlan,
+}
+
+impl Distances {
+    pub(super) fn new(engine: &Engine, distances: &Geometry) -> Result<Self> {
+        let (points, _) = distances.shape();
+        let pairs = (0..points).flat_map(|i| (0..points).map(move |j| (i, j)));
+        let values = pairs.map(|(i, j)| distances.cost(i, j));
+        Ok(Self {
+            points,
+            matrix: engine.collect("distances", points * points, values)?,
+            plan: RowPlan::new(engine, &Blocks::single(points, points))?,
+        })
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn bytes(engine: &Engine, points: usize) -> u64 {
+        points as u64 * points as u64 * engine.bytes_per_number()
+    }
+
+    /// out = D M.
+    pub(super) fn times(
+        &self,
+        engine: &Engine,
+        (m, m_place): (&Array, Place),
+        (out, out_place): (&mut Array, Place),
+    ) -> Result<()> {
+        let whole = Place::new(0, self.points, self.points);
+        matrix_product(engine, (&self.matrix, whole), (m, m_place), (out, out_place))
+    }
+
+    /// out = M D.
+    pub(super) fn times_from_right(
+        &self,
+        engine: &Engine,
+        (m, m_place): (&Array, Place),
+        (out, out_place): (&mut Array, Place),
+    ) -> Result<()> {
+        let whole = Place::new(0, self.points, self.points);
+        matrix_product(engine, (m, m_place), (&self.matrix, whole), (out, out_place))
+    }
+
+    /// out_bi = sum_j D_ij² v_bj.
+    pub(super) fn squared(&self, engine: &Engine, v: &Array, out: &mut Array) -> Result<()> {
+        squared_sums(engine, &self.plan, &self.matrix, v, out)
+    }
+}

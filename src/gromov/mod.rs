@@ -1,0 +1,22 @@
+//! Multi-marginal Gromov-Wasserstein transport: spaces that are known by their distances alone,
+//! matched and averaged on trees (Beier, Beinert, Steidl, "Multi-marginal Gromov-Wasserstein
+//! Transport and Barycenters", 2023).
+//!
+//! The quadratic problem is relaxed to two plans, F(P, Q), of which one is held fixed in turn: what
+//! is left is entropic transport on the tree with costs made from the other, which the linear core
+//! solves ([`crate::linear::tree`]).
+
+mod control;
+mod distances;
+mod linearise;
+mod plan;
+mod problem;
+mod solution;
+mod solve;
+mod start;
+
+pub use control::{Control, Start, Update};
+pub use plan::Terms;
+pub use problem::{Edge, Fused, Node, Problem, Space};
+pub use solution::Solution;
+pub use solve::{TracePoint, solve};

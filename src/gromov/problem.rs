@@ -1,0 +1,274 @@
+//! Multi-marginal Gromov-Wasserstein problems: spaces at the nodes of a tree.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2};
+
+use crate::error::{Error, Result};
+use crate::geometry::{Cost, Geometry};
+use crate::linear::Law;
+use crate::linear::tree::{Reference, Tree};
+
+/// Relative asymmetry of a distance matrix that counts as rounding.
+const ASYMMETRY: f64 = 1e-6;
+
+/// A metric measure space: points that are known by their distances, and their weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Space {
+    /// The distances between its points, as the cost of the support to itself. Squared Euclidean
+    /// and any other symmetric dissimilarity will do.
+    pub distances: Arc<Geometry>,
+    /// One weight a point.
+    pub weights: Array1<f64>,
+    /// The label of every point, for [`Fused`] problems.
+    pub labels: Option<Vec<usize>>,
+}
+
+impl Space {
+    /// A space from its distances and weights.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the sizes do not fit, [`Error::Data`] for distances that are
+    /// negative, infinite or not symmetric.
+    pub fn new(distances: impl Into<Arc<Geometry>>, weights: Array1<f64>) -> Result<Self> {
+        let space = Self { distances: distances.into(), weights, labels: None };
+        space.validate("the space")?;
+        Ok(space)
+    }
+
+    /// A space from a matrix of distances.
+    ///
+    /// # Errors
+    /// As [`Space::new`].
+    pub fn from_matrix(distances: Array2<f64>, weights: Array1<f64>) -> Result<Self> {
+        Self::new(Geometry::matrix(distances)?, weights)
+    }
+
+    /// A space of points and the distances between them.
+    ///
+    /// # Errors
+    /// As [`Space::new`].
+    pub fn from_points(points: Array2<f64>, metric: Cost, weights: Array1<f64>) -> Result<Self> {
+        Self::new(Geometry::points(points.clone(), points, metric)?, weights)
+    }
+
+    /// The same space with labels.
+    pub fn labelled(mut self, labels: Vec<usize>) -> Self {
+        self.labels = Some(labels);
+        self
+    }
+
+    /// How many points.
+    pub fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Spaces are never empty.
+    pub fn is_empty(&self) -> bool {
+        self.weights.is_empty()
+    }
+
+    fn validate(&self, name: &str) -> Result<()> {
+        let what = || format!("the distances of {name}");
+        let (rows, cols) = self.distances.shape();
+        if (rows, cols) != (self.len(), self.len()) {
+            let expected = format!("{0} x {0}, one row for each weight", self.len());
+            return Err(Error::shape(what(), expected, format!("{rows} x {cols}")));
+        }
+        self.distances.validate()?;
+        match &*self.distances {
+            Geometry::Matrix(distances) => check_distances(&what(), distances)?,
+            Geometry::Points { x, y, .. } if x != y => {
+                let remedy = "give the same points on both sides";
+                return Err(Error::data(what(), "they are between two sets of points", remedy));
+            }
+            Geometry::Separable(axes) => {
+                axes.iter().try_for_each(|axis| check_distances(&what(), axis))?;
+            }
+            Geometry::Points { .. } => {}
+        }
+        if let Some(labels) = self.labels.as_ref().filter(|labels| labels.len() != self.len()) {
+            let expected = format!("one for each of {} points", self.len());
+            let found = labels.len().to_string();
+            return Err(Error::shape(format!("the labels of {name}"), expected, found));
+        }
+        Ok(())
+    }
+}
+
+fn check_distances(what: &str, distances: &Array2<f64>) -> Result<()> {
+    if let Some(wrong) = distances.iter().find(|value| !(value.is_finite() && **value >= 0.0)) {
+        let problem = format!("one of them is {wrong}");
+        return Err(Error::data(what, problem, "distances are finite and not negative"));
+    }
+    let scale = distances.iter().copied().fold(0.0, f64::max);
+    for ((i, j), &forth) in distances.indexed_iter() {
+        let back = distances[[j, i]];
+        if (forth - back).abs() > ASYMMETRY * scale {
+            let problem =
+                format!("they are not symmetric: {forth} from point {i} to {j}, and {back} back");
+            return Err(Error::data(what, problem, "use for example the mean of both directions"));
+        }
+    }
+    Ok(())
+}
+
+/// A node of a [`Problem`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Its space; for a free node only the number of weights counts.
+    pub space: Space,
+    /// What it asks of its marginal: fixed, KL or free.
+    pub law: Law,
+}
+
+/// An edge of a [`Problem`]: two spaces that are compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Edge {
+    /// The node whose points are the rows of the plan.
+    pub rows: usize,
+    /// The node whose points are the columns of the plan.
+    pub cols: usize,
+    /// t_e: how much the edge counts.
+    pub weight: f64,
+}
+
+/// How labels count beside distances (paper section 6).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fused {
+    /// The share of the distances, from 0 to 1; labels have the rest.
+    pub alpha: f64,
+    /// What it costs to match two labels: the square of their distance.
+    pub label_costs: Array2<f64>,
+}
+
+/// A multi-marginal Gromov-Wasserstein problem on a tree of spaces.
+///
+/// Minimises over plans P on the product of all spaces
+///
+/// ```text
+/// J(P) = sum over edges of t_e E_e(P_e) + epsilon KL(P (x) P | nu (x) nu)
+///      + sum over nodes of D_i(P_i (x) P_i | mu_i (x) mu_i),
+/// E_e(P) = sum |D_p(x, x') - D_c(y, y')|² P(x, y) P(x', y')
+/// ```
+///
+/// (Beier, Beinert, Steidl 2023, section 4.) `nu` is the product of the nodes' references, and the
+/// constant epsilon m(nu)² is left out of all values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// The edges: one fewer than nodes, without a cycle.
+    pub edges: Vec<Edge>,
+    /// Labels, where they count.
+    pub fused: Option<Fused>,
+    /// The reference measure of every node. [`Reference::Counting`], the paper's, rewards mass on
+    /// fine grids where no node fixes it: take [`Reference::Uniform`] for such problems.
+    pub reference: Reference,
+}
+
+impl Default for Problem {
+    fn default() -> Self {
+        Self { nodes: Vec::new(), edges: Vec::new(), fused: None, reference: Reference::Counting }
+    }
+}
+
+impl Problem {
+    /// Two spaces and one edge.
+    pub fn pair(a: Space, b: Space) -> Self {
+        let mut problem = Self::default();
+        let (a, b) = (problem.node(a, Law::Fixed), problem.node(b, Law::Fixed));
+        problem.edge(a, b, 1.0);
+        problem
+    }
+
+    /// Adds a node and returns its index.
+    pub fn node(&mut self, space: Space, law: Law) -> usize {
+        self.nodes.push(Node { space, law });
+        self.nodes.len() - 1
+    }
+
+    /// Adds an edge and returns its index.
+    pub fn edge(&mut self, rows: usize, cols: usize, weight: f64) -> usize {
+        self.edges.push(Edge { rows, cols, weight });
+        self.edges.len() - 1
+    }
+
+    /// Checks structure, sizes, values, and that the laws can be met.
+    ///
+    /// # Errors
+    /// [`Error::Data`], [`Error::Shape`] or [`Error::Parameter`] that name the node or edge.
+    pub fn validate(&self) -> Result<()> {
+        for (index, node) in self.nodes.iter().enumerate() {
+            let name = format!("node {index}");
+            node.space.validate(&name)?;
+            if !matches!(node.law, Law::Fixed | Law::Kl { .. } | Law::Free) {
+                return Err(Error::parameter(
+                    format!("the law of {name}"),
+                    format!("{} has no quadratic form", node.law),
+                    "use fixed, kl:RHO or free",
+                ));
+            }
+        }
+        if let Some(fused) = &self.fused {
+            self.check_labels(fused)?;
+        }
+        self.linear_tree()?.validate()
+    }
+
+    fn check_labels(&self, fused: &Fused) -> Result<()> {
+        if !(0.0..=1.0).contains(&fused.alpha) {
+            let problem = format!("{} is not between 0 and 1", fused.alpha);
+            return Err(Error::parameter("alpha", problem, "1 is for distances alone"));
+        }
+        let (kinds, cols) = fused.label_costs.dim();
+        if kinds != cols {
+            let expected = "a square matrix, a row and a column for each label";
+            return Err(Error::shape("the label costs", expected, format!("{kinds} x {cols}")));
+        }
+        check_distances("the label costs", &fused.label_costs)?;
+        for (index, node) in self.nodes.iter().enumerate() {
+            let Some(labels) = &node.space.labels else {
+                return Err(Error::data(
+                    format!("node {index}"),
+                    "it has no labels, and the problem counts them",
+                    "give every node labels, or alpha = 1",
+                ));
+            };
+            if let Some(label) = labels.iter().find(|label| **label >= kinds) {
+                return Err(Error::data(
+                    format!("the labels of node {index}"),
+                    format!("one of them is {label}, outside the label space"),
+                    format!("there are costs for the labels 0 to {}", kinds.saturating_sub(1)),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The linear problem on the same tree, with no costs yet.
+    pub(super) fn linear_tree(&self) -> Result<Tree> {
+        let mut tree = Tree { reference: self.reference, ..Tree::default() };
+        for node in &self.nodes {
+            tree.node(node.space.weights.clone(), node.law);
+        }
+        for edge in &self.edges {
+            // Points that all lie in one place: a cost of zero that takes no memory. The real one
+            // is made on the engine.
+            let nowhere = |node: usize| {
+                let points = self.nodes.get(node).map_or(1, |node| node.space.len());
+                Array2::zeros((points, 1))
+            };
+            let geometry =
+                Geometry::points(nowhere(edge.rows), nowhere(edge.cols), Cost::SquaredEuclidean)?;
+            let index = tree.edge(edge.rows, edge.cols, geometry);
+            tree.edges[index].weight = edge.weight;
+        }
+        Ok(tree)
+    }
+
+    /// True if some node fixes the mass of the plan.
+    pub(super) fn mass_is_fixed(&self) -> bool {
+        self.nodes.iter().any(|node| node.law.fixes_mass())
+    }
+}

@@ -1,0 +1,43 @@
+//! What a Gromov-Wasserstein solve found.
+
+use ndarray::{Array1, Array2};
+
+use super::plan::Terms;
+use super::solve::TracePoint;
+
+/// A plan on a tree of spaces, with its values.
+#[derive(Clone, Debug)]
+pub struct Solution {
+    /// The seed of the random start.
+    pub seed: u64,
+    /// The epsilon of the plan: the last that was solved at.
+    pub epsilon: f64,
+    /// The terms of the objective.
+    pub terms: Terms,
+    /// The mass of the plan.
+    pub mass: f64,
+    /// P_i of every node.
+    pub marginals: Vec<Array1<f64>>,
+    /// f_i of every node, in squared distances.
+    pub potentials: Vec<Array1<f64>>,
+    /// P_e of every edge, rows of its first node; only of the best of several starts.
+    pub plans: Vec<Array2<f64>>,
+    /// How far the plan is from the one before, in L1, for a mass of 1: a bound.
+    pub change: f64,
+    /// True if the stop test was met.
+    pub converged: bool,
+    /// True if the last two plans belong to a cycle of two.
+    pub cycling: bool,
+    /// True if the observer stopped the solve.
+    pub interrupted: bool,
+    /// Outer iterations.
+    pub iterations: usize,
+    /// Sweeps over the tree, of the whole batch of starts.
+    pub sweeps: usize,
+    /// The way there, iteration by iteration.
+    pub trace: Vec<TracePoint>,
+    /// Seconds in the solver, of the whole batch of starts.
+    pub seconds: f64,
+    /// The device that solved, in one line.
+    pub device: String,
+}

@@ -1,0 +1,449 @@
+//! The outer iteration: plan, linearised problem, next plan (paper algorithm 1, with a safeguard).
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use ndarray::{Array1, Array2};
+
+use super::linearise::{Found, Linearised};
+use super::plan::{Plan, Terms, Weights, best_share};
+use super::start::{product_plan, random_entries};
+use super::{Control, Problem, Solution, Start, Update};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::kernels::NEARLY_NOTHING;
+use crate::linear::Law;
+use crate::linear::pace::Checks;
+use crate::linear::tree::Forest;
+use crate::observer::{Observer, Progress};
+
+/// Sweeps from one look at the marginals to the next.
+const CHECK_EVERY: usize = 10;
+/// The marginal error that a linearised problem is solved to while the plan still changes much.
+const COARSEST: f64 = 1e-2;
+/// The change of the plan at which an annealing stage hands over to the next.
+const HAND_OVER: f64 = 0.3;
+/// Iterations that an annealing stage takes at most.
+const STAGE_ITERATIONS: usize = 20;
+/// Two plans in a row that differ by more than this, where the objective is far above the
+/// relaxation, are a cycle and not a solution.
+const CYCLE: f64 = 1.0;
+
+/// Solves a problem from every start, and returns what was found, the best first.
+///
+/// # Errors
+/// [`crate::Error::Parameter`], [`crate::Error::Data`] and [`crate::Error::Shape`] for bad input,
+/// [`crate::Error::Limit`] for what does not fit, and any fault of the device.
+pub fn solve(
+    problem: &Problem,
+    control: &Control,
+    engine: &Engine,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Solution>> {
+    control.validate()?;
+    problem.validate()?;
+    let count = if control.start == Start::Product { 1 } else { control.seeds };
+    let mut run = Run {
+        problem,
+        control,
+        engine,
+        linearised: Linearised::new(engine, problem, count)?,
+        tracks: Vec::new(),
+        begin: Instant::now(),
+        interrupted: false,
+        sweeps: 0,
+        relaxation: 1.0,
+    };
+    let epsilons = control.epsilons(scale(problem));
+    run.start(count, epsilons[0])?;
+    for (stage, &epsilon) in epsilons.iter().enumerate() {
+        run.iterate(epsilon, (stage + 1, epsilons.len()), observer)?;
+        if run.interrupted {
+            break;
+        }
+    }
+    run.finish()
+}
+
+struct Run<'a> {
+    problem: &'a Problem,
+    control: &'a Control,
+    engine: &'a Engine,
+    linearised: Linearised,
+    tracks: Vec<Track>,
+    begin: Instant,
+    interrupted: bool,
+    /// Sweeps over the tree so far.
+    sweeps: usize,
+    relaxation: f64,
+}
+
+/// One start on its way.
+struct Track {
+    /// The plan that the problem is linearised at, and whether its numbers are known: not at the
+    /// start.
+    at: Plan,
+    known: bool,
+    found: Option<Found>,
+    terms: Terms,
+    change: f64,
+    /// J(P), F(P, Q) and J(Q) of the last step.
+    values: [f64; 3],
+    epsilon: f64,
+    iterations: usize,
+    converged: bool,
+    trace: Vec<TracePoint>,
+}
+
+/// The iteration at a point in time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "io", derive(serde::Serialize))]
+pub struct TracePoint {
+    /// Outer iterations done.
+    pub iteration: usize,
+    /// Seconds since the start.
+    pub seconds: f64,
+    /// The cost of the matching, without regularisation.
+    pub transport: f64,
+    /// The objective.
+    pub total: f64,
+    /// How far the plan is from the one before, in L1, for a mass of 1: a bound.
+    pub change: f64,
+    /// The part of the step that was taken.
+    pub share: f64,
+}
+
+impl Run<'_> {
+    fn start(&mut self, count: usize, epsilon: f64) -> Result<()> {
+        let nodes = product_plan(self.problem);
+        self.tracks = (0..count)
+            .map(|_| Track {
+                at: nodes.clone(),
+                known: false,
+                found: None,
+                terms: Terms::default(),
+                change: f64::INFINITY,
+                values: [f64::NAN; 3],
+                epsilon,
+                iterations: 0,
+                converged: false,
+                trace: Vec::new(),
+            })
+            .collect();
+        let (problem, control) = (self.problem, self.control);
+        let mut marginals = vec![Vec::new(); problem.edges.len()];
+        self.linearised.set_plans(|index, track| {
+            let edge = problem.edges[index];
+            let size = |node: usize| problem.nodes[node].space.len();
+            let entries = match control.start {
+                Start::Random => random_entries(
+                    control.seed.wrapping_add(track as u64),
+                    index,
+                    size(edge.rows),
+                    size(edge.cols),
+                ),
+                Start::Product => {
+                    let normalised = |node: usize| &nodes.marginals[node] / nodes.mass;
+                    let (a, b) = (normalised(edge.rows), normalised(edge.cols));
+                    Array2::from_shape_fn((a.len(), b.len()), |(i, j)| a[i] * b[j])
+                }
+            };
+            let sums = |axis| -> Array1<f64> { entries.sum_axis(ndarray::Axis(axis)) };
+            marginals[index].push([sums(1), sums(0)]);
+            entries.into_raw_vec_and_offset().0
+        })?;
+        self.linearised.linearise(&marginals)?;
+        self.linearised.step(&vec![1.0; count])?;
+        Ok(())
+    }
+
+    fn tolerance(&self) -> f64 {
+        self.control.tolerance.unwrap_or(if self.engine.is_gpu() { 1e-2 } else { 1e-3 })
+    }
+
+    fn iterate(
+        &mut self,
+        epsilon: f64,
+        part: (usize, usize),
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        for track in &mut self.tracks {
+            if track.epsilon != epsilon {
+                track.converged = false;
+                track.change = f64::INFINITY;
+            }
+        }
+        let previous = self.tracks[0].epsilon;
+        if previous != epsilon {
+            self.linearised.forest.rescale(previous, epsilon)?;
+            self.tracks.iter_mut().for_each(|track| track.epsilon = epsilon);
+        }
+        let weights = Weights { problem: self.problem, epsilon };
+        for iteration in 1..=self.control.max_iterations {
+            if !self.problem.mass_is_fixed() {
+                let constants: Vec<f64> =
+                    self.tracks.iter().map(|track| weights.constant(&track.at)).collect();
+                self.linearised.set_constants(&constants, epsilon)?;
+            }
+            self.solve_linear(epsilon, observer)?;
+            let all_found = self.linearised.evaluate(epsilon)?;
+            let mut shares = vec![0.0; self.tracks.len()];
+            for (index, found) in all_found.into_iter().enumerate() {
+                let track = &mut self.tracks[index];
+                if track.converged {
+                    continue;
+                }
+                track.iterations += 1;
+                shares[index] = track.absorb(&weights, found, self.control.update);
+                track.note(self.begin.elapsed().as_secs_f64(), shares[index]);
+            }
+            let tolerance = self.tolerance();
+            for track in &mut self.tracks {
+                track.converged |= track.change <= tolerance && track.is_no_cycle();
+            }
+            let running = self.tracks.iter().filter(|track| !track.converged).count();
+            let worst = self.tracks.iter().map(|track| track.change).fold(0.0, f64::max);
+            let progress = Progress {
+                iteration,
+                max_iterations: self.control.max_iterations,
+                residual: worst,
+                tolerance,
+                epsilon,
+                running: (running, self.tracks.len()),
+                part,
+            };
+            self.interrupted |= observer.progress(&progress) == ControlFlow::Break(());
+            self.interrupted |= observer.interrupted();
+            // Annealing goes on as soon as the plan has settled roughly.
+            let coarse = epsilon > self.control.epsilon;
+            let handed_over = coarse && (worst <= HAND_OVER || iteration >= STAGE_ITERATIONS);
+            let last = iteration == self.control.max_iterations || running == 0 || handed_over;
+            if last && part.0 == part.1 || self.interrupted {
+                break;
+            }
+            self.advance(&weights, &mut shares)?;
+            if last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves every running start by its share.
+    fn advance(&mut self, weights: &Weights<'_>, shares: &mut [f64]) -> Result<()> {
+        let free_mass = !self.problem.mass_is_fixed();
+        for (track, share) in self.tracks.iter_mut().zip(shares.iter_mut()) {
+            let Some(found) = track.found.as_ref().filter(|_| !track.converged) else {
+                *share = 0.0;
+                continue;
+            };
+            let mass = track.at.mass;
+            let next = match self.control.update {
+                Update::Plain => found.plan.clone().scaled((mass / found.plan.mass).sqrt()),
+                Update::Safeguarded if *share == 1.0 => found.plan.clone(),
+                Update::Safeguarded => {
+                    track.at.mixed(&found.plan, *share, mass * found.cross_energy)
+                }
+            };
+            // The costs are those of plans of mass 1: what counts is the share of the mass.
+            let part = *share * found.plan.mass / (mass + *share * (found.plan.mass - mass));
+            track.at = match (self.control.update, free_mass) {
+                (Update::Safeguarded, true) => {
+                    let scale = weights.best_scale(&next);
+                    next.scaled(scale)
+                }
+                _ => next,
+            };
+            track.known = true;
+            *share = if *share == 1.0 { 1.0 } else { part };
+        }
+        self.linearised.step(shares)
+    }
+
+    /// Sweeps over the tree until the marginals are right enough.
+    fn solve_linear(&mut self, epsilon: f64, observer: &mut dyn Observer) -> Result<()> {
+        let change = self.tracks.iter().filter(|track| !track.converged);
+        let change = change.map(|track| track.change).fold(0.0, f64::max);
+        let tolerance = (0.1 * change).clamp(self.control.inner_tolerance, COARSEST);
+        let masses: Vec<f64> = self.tracks.iter().map(|track| track.at.mass).collect();
+        let forest = &mut self.linearised.forest;
+        let running: Vec<f64> =
+            self.tracks.iter().map(|track| f64::from(u8::from(!track.converged))).collect();
+        forest.engine.write(&mut forest.running, &running)?;
+        follow(forest, |shape| &shape.gather, epsilon)?;
+        let mut residual = forest.engine.zeros("residual", forest.count)?;
+        let mut checks = Checks::new(&forest.engine);
+        for sweep in 1..=self.control.inner_iterations {
+            let checking = sweep % CHECK_EVERY == 0;
+            if checking {
+                forest.engine.write(&mut residual, &vec![0.0; forest.count])?;
+            }
+            for index in 0..forest.shape.sweep.len() {
+                let book = checking.then_some(&mut residual);
+                forest.step(forest.shape.sweep[index], epsilon, self.relaxation, book)?;
+            }
+            self.sweeps += 1;
+            if checking && let Some((_, values)) = checks.push(sweep, &residual)? {
+                let relative = values.iter().zip(&masses).zip(&running);
+                let worst = relative.map(|((value, mass), running)| running * value / mass);
+                if worst.fold(0.0, f64::max) <= tolerance {
+                    break;
+                }
+            }
+            if observer.interrupted() {
+                break;
+            }
+        }
+        follow(forest, |shape| &shape.gather, epsilon)?;
+        follow(forest, |shape| &shape.spread, epsilon)
+    }
+
+    fn finish(mut self) -> Result<Vec<Solution>> {
+        let seconds = self.begin.elapsed().as_secs_f64();
+        let mut order: Vec<usize> = (0..self.tracks.len()).collect();
+        let value = |index: usize| {
+            let total = self.tracks[index].terms.total();
+            if total.is_nan() { f64::INFINITY } else { total }
+        };
+        order.sort_by(|&a, &b| value(a).total_cmp(&value(b)));
+        let mut solutions = Vec::new();
+        for (rank, &index) in order.iter().enumerate() {
+            // The plans of the best only: each is a matrix.
+            let plans = if rank == 0 {
+                let epsilon = self.tracks[index].epsilon;
+                (0..self.problem.edges.len())
+                    .map(|edge| self.linearised.plan(edge, index, epsilon))
+                    .collect::<Result<Vec<_>>>()?
+            } else {
+                Vec::new()
+            };
+            let track = &self.tracks[index];
+            let Some(found) = &track.found else { continue };
+            solutions.push(Solution {
+                seed: self.control.seed.wrapping_add(index as u64),
+                epsilon: track.epsilon,
+                terms: track.terms,
+                mass: found.plan.mass,
+                marginals: found.plan.marginals.clone(),
+                potentials: potentials(self.problem, found, track.epsilon),
+                plans,
+                change: track.change,
+                converged: track.converged && !self.interrupted,
+                cycling: !track.is_no_cycle(),
+                interrupted: self.interrupted,
+                iterations: track.iterations,
+                sweeps: self.sweeps,
+                trace: track.trace.clone(),
+                seconds,
+                device: self.engine.description(),
+            });
+        }
+        Ok(solutions)
+    }
+}
+
+impl Track {
+    /// Takes in the plan of the linearised problem, and returns the share of it to go on with.
+    fn absorb(&mut self, weights: &Weights<'_>, found: Found, update: Update) -> f64 {
+        self.terms = weights.terms(&found.plan);
+        let at_q = self.terms.total();
+        let mut share = 1.0;
+        if self.known {
+            // Marginals that are not met yet are made up for by their potentials: between these
+            // values, the step always leads down.
+            let mass = self.at.mass;
+            let [missing_p, missing_q] =
+                [&self.at, &found.plan].map(|plan| mass * weights.missing(plan, &found.potentials));
+            let at_p = weights.terms(&self.at).total() + 2.0 * missing_p;
+            let at_q = at_q + 2.0 * missing_q;
+            let between = weights.cross(&self.at, &found.plan, mass * found.cross_energy)
+                + missing_p
+                + missing_q;
+            self.values = [at_p, between, at_q];
+            self.change = self.bound_on_change(weights, &found);
+            if update == Update::Safeguarded {
+                share = best_share(at_p, between, at_q);
+            }
+        }
+        self.found = Some(found);
+        share
+    }
+
+    /// |P - Q| <= sqrt(2 m KL(P | Q)) by Pinsker's inequality, for a mass of 1. Q is given by its
+    /// potentials, so that the divergence takes marginals and the energy of P only.
+    fn bound_on_change(&self, weights: &Weights<'_>, found: &Found) -> f64 {
+        let Plan { mass, energy, labels, entropy, ref marginals } = self.at;
+        let mut log_q = 0.0;
+        for (marginal, potential) in marginals.iter().zip(&found.potentials) {
+            for (&p, &g) in marginal.iter().zip(potential) {
+                if p > 0.0 {
+                    log_q += p * if g < NEARLY_NOTHING { 0.0 } else { g };
+                }
+            }
+        }
+        let costs = energy / mass + 0.5 * labels;
+        let constant = match weights.problem.mass_is_fixed() {
+            true => 0.0,
+            false => weights.constant(&self.at) * mass,
+        };
+        log_q -= (costs + constant) / weights.epsilon;
+        let divergence = entropy - log_q - mass + found.plan.mass;
+        (2.0 * divergence.max(0.0) / mass).sqrt()
+    }
+
+    /// False where the last two plans belong to a cycle: far apart, and each far worse by itself
+    /// than the relaxation makes of the two.
+    fn is_no_cycle(&self) -> bool {
+        let [at_p, between, at_q] = self.values;
+        !(self.change > CYCLE && 0.5 * (at_p + at_q) - between > 0.5 * self.terms.transport().abs())
+    }
+
+    fn note(&mut self, seconds: f64, share: f64) {
+        self.trace.push(TracePoint {
+            iteration: self.iterations,
+            seconds,
+            transport: self.terms.transport(),
+            total: self.terms.total(),
+            change: self.change,
+            share,
+        });
+    }
+}
+
+/// Makes the steps of a part of a sweep.
+fn follow(
+    forest: &mut Forest,
+    moves: impl Fn(&crate::linear::tree::Shape) -> &Vec<crate::linear::tree::Move>,
+    epsilon: f64,
+) -> Result<()> {
+    for index in 0..moves(&forest.shape).len() {
+        let step = moves(&forest.shape)[index];
+        forest.step(step, epsilon, 1.0, None)?;
+    }
+    Ok(())
+}
+
+/// f = epsilon g; free nodes have none.
+fn potentials(problem: &Problem, found: &Found, epsilon: f64) -> Vec<Array1<f64>> {
+    let nodes = problem.nodes.iter().zip(&found.potentials);
+    nodes
+        .map(|(node, potential)| match node.law {
+            Law::Free => Array1::zeros(potential.len()),
+            _ => potential
+                .iter()
+                .map(|&g| if g < NEARLY_NOTHING { f64::NEG_INFINITY } else { epsilon * g })
+                .collect(),
+        })
+        .collect()
+}
+
+/// The square of the largest mean distance in a space that is given.
+fn scale(problem: &Problem) -> f64 {
+    let given = problem.nodes.iter().filter(|node| node.law != Law::Free);
+    let means = given.map(|node| {
+        let weights = node.space.weights.to_vec();
+        let total: f64 = weights.iter().sum();
+        node.space.distances.mean_cost(&weights, &weights) / total.max(f64::MIN_POSITIVE)
+    });
+    means.fold(0.0, f64::max).powi(2)
+}

@@ -1,0 +1,113 @@
+//! From the product D_p P D_c to the linearised cost of an edge.
+
+use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
+
+use super::RowPlan;
+use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
+use crate::error::Result;
+use crate::kernels::{check_length, index};
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    first_tile: u32,
+    tiles: u32,
+    kinds: u32,
+}
+
+pub(crate) static SHADER: Shader = shader!(
+    "gromov/linearised_cost",
+    Params,
+    [Read, Read, Read, Read, Read, Read, Read, Write],
+    &[&[]]
+);
+
+/// The labels at the ends of an edge, and what it costs to match them.
+pub(crate) struct EdgeLabels {
+    /// The label of every row of the batch.
+    pub rows: Table,
+    /// The label of every column of the batch.
+    pub cols: Table,
+    /// The cost of a pair of labels: a square matrix, row by row.
+    pub costs: Array,
+    /// How many labels there are.
+    pub kinds: usize,
+}
+
+/// costs_ij <- r_i + c_j + scale costs_ij + labels[l_i, l_j], with a scale for each problem.
+#[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
+pub(crate) fn linearised_cost(
+    engine: &Engine,
+    plan: &RowPlan,
+    row_parts: &Array,
+    col_parts: &Array,
+    scales: &Array,
+    labels: &EdgeLabels,
+    costs: &mut Array,
+) -> Result<()> {
+    let blocks = &plan.blocks;
+    let pairs = blocks.pairs() as usize;
+    check_length("the parts of the rows", row_parts.len(), blocks.total_rows())?;
+    check_length("the parts of the columns", col_parts.len(), blocks.total_cols())?;
+    check_length("the scales", scales.len(), blocks.count())?;
+    check_length("the labels of the rows", labels.rows.len(), blocks.total_rows())?;
+    check_length("the labels of the columns", labels.cols.len(), blocks.total_cols())?;
+    check_length("the costs of the labels", labels.costs.len(), labels.kinds * labels.kinds)?;
+    let Backend::Gpu(gpu) = engine.backend() else {
+        let (row_parts, col_parts) = (row_parts.host()?, col_parts.host()?);
+        let (row_labels, col_labels) = (labels.rows.host()?, labels.cols.host()?);
+        let (scales, table) = (scales.host()?, labels.costs.host()?);
+        let costs = &mut costs.host_mut()?[..pairs];
+        engine.run_twin(SHADER.name, || {
+            let elements = blocks.elements();
+            for (problem, &scale) in scales.iter().enumerate() {
+                let (_, columns) = blocks.size(problem);
+                let range = elements[problem] as usize..elements[problem + 1] as usize;
+                let (first_row, first_col) = (blocks.rows[problem], blocks.cols[problem]);
+                costs[range].par_chunks_mut(columns).enumerate().for_each(|(row, costs)| {
+                    let row = first_row + row;
+                    let kind = row_labels[row] as usize * labels.kinds;
+                    for (j, cost) in costs.iter_mut().enumerate() {
+                        let column = first_col + j;
+                        let structure = row_parts[row] + col_parts[column] + scale * *cost;
+                        *cost = structure + table[kind + col_labels[column] as usize];
+                    }
+                });
+            }
+        });
+        return Ok(());
+    };
+    let panels = plan.panels();
+    for panel in panels.iter() {
+        for (first_tile, tiles, work) in
+            panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
+        {
+            engine.launch(
+                gpu,
+                &Launch {
+                    shader: &SHADER,
+                    constants: &[],
+                    bindings: &[
+                        panels.tiles.table.buffer()?.into(),
+                        row_parts.buffer()?.into(),
+                        col_parts.buffer()?.into(),
+                        scales.buffer()?.into(),
+                        labels.rows.buffer()?.into(),
+                        labels.cols.buffer()?.into(),
+                        labels.costs.buffer()?.into(),
+                        panel.window(costs)?,
+                    ],
+                    immediates: bytemuck::bytes_of(&Params {
+                        first_tile,
+                        tiles,
+                        kinds: index("the labels", labels.kinds)?,
+                    }),
+                    workgroups: u64::from(tiles),
+                    work,
+                },
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Kernels of multi-marginal Gromov-Wasserstein: products with distance matrices, and what turns
+//! them into the costs of the linearised problem.
+
+pub(crate) mod blend;
+pub(crate) mod coupling_dense;
+pub(crate) mod linearised_cost;
+pub(crate) mod matrix_product;
+#[cfg(test)]
+mod properties;
+pub(crate) mod squared_sums;
+
+use crate::engine::{Backend, Engine};
+use crate::error::Result;
+use crate::kernels::linear::softmin_columns::Panels;
+use crate::kernels::linear::softmin_rows::row_panels;
+use crate::kernels::tiles::Blocks;
+
+/// The plan of the kernels that walk stored matrices row by row: which workgroup takes which rows.
+pub(crate) struct RowPlan {
+    pub blocks: Blocks,
+    panels: Option<Panels>,
+}
+
+impl RowPlan {
+    pub(crate) fn new(engine: &Engine, blocks: &Blocks) -> Result<Self> {
+        let panels = match engine.backend() {
+            Backend::Cpu => None,
+            Backend::Gpu(gpu) => Some(row_panels(engine, gpu, blocks)?),
+        };
+        Ok(Self { blocks: blocks.clone(), panels })
+    }
+
+    fn panels(&self) -> &Panels {
+        self.panels.as_ref().expect("made for a GPU")
+    }
+}
