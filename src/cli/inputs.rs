@@ -7,6 +7,10 @@ use gaspard::io::image::{Mass, read_density};
 use gaspard::io::npy;
 use gaspard::{Engine, Error, Measure, Result, Support};
 use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2};
+use serde::de::DeserializeOwned;
+
+/// A description longer than this is something else.
+const MOST_BYTES_OF_JSON: u64 = 1 << 30;
 
 /// An array, and where it is from.
 #[derive(Clone, Debug)]
@@ -97,6 +101,19 @@ impl Input {
     }
 }
 
+/// Arrays of two axes with at most so many columns are points: nobody has pictures that narrow,
+/// and few have points of more dimensions.
+const MOST_COLUMNS_OF_POINTS: usize = 16;
+
+/// True for an array that is rather points than a density.
+pub(super) fn looks_like_points(input: &Input) -> bool {
+    let few_columns = |columns| columns <= MOST_COLUMNS_OF_POINTS;
+    !input.is_picture
+        && input.matrix_side(1).is_some_and(|columns| {
+            few_columns(columns) || input.values.iter().any(|&value| value < 0.0)
+        })
+}
+
 /// Weights from a file.
 pub(super) fn read_weights(path: &Path) -> Result<Array1<f64>> {
     Input::read(path, Mass::default())?.weights()
@@ -105,6 +122,18 @@ pub(super) fn read_weights(path: &Path) -> Result<Array1<f64>> {
 /// Points from a file.
 pub(super) fn read_points(path: &Path) -> Result<Array2<f64>> {
     Input::read(path, Mass::default())?.points()
+}
+
+/// A description in JSON.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path, of_what: &str) -> Result<T> {
+    let problem = |error: std::io::Error| Error::file(path, format!("cannot be read: {error}"));
+    let found = std::fs::metadata(path).map_err(problem)?;
+    if !found.is_file() || found.len() > MOST_BYTES_OF_JSON {
+        return Err(Error::file(path, "not a description in JSON; give a JSON file"));
+    }
+    let text = std::fs::read_to_string(path).map_err(problem)?;
+    serde_json::from_str(&text)
+        .map_err(|error| Error::file(path, format!("{error}: not the description of {of_what}")))
 }
 
 /// A matrix of costs from a file, if there is room for it.

@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod device;
 mod devices;
+mod gromov;
 mod inputs;
 mod interrupt;
 mod options;
@@ -44,6 +45,7 @@ enum Command {
     Barycenter(Box<barycenter::Arguments>),
     Transport(Box<transport::Arguments>),
     Tree(tree::Arguments),
+    Gromov(Box<gromov::Arguments>),
     Bench(bench::Arguments),
     Check(check::Arguments),
     Devices(devices::Arguments),
@@ -55,6 +57,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Barycenter(arguments) => barycenter::run(&arguments),
         Command::Transport(arguments) => transport::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
+        Command::Gromov(arguments) => gromov::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use gaspard::gromov;
 use gaspard::io::image::Mass;
 use gaspard::linear::Control;
 use gaspard::linear::tree::Reference;
@@ -22,13 +23,14 @@ pub(super) struct Common {
     /// Seed of everything random; recorded even where nothing is
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
-    /// Stop after so many iterations (sweeps over all potentials), converged or not
-    #[arg(long, value_name = "NUMBER", default_value_t = 10_000,
-          value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_iterations: u64,
+    /// Stop after so many iterations, converged or not: sweeps over all potentials, or for
+    /// Gromov-Wasserstein linearised problems [default: 10000; Gromov-Wasserstein 300]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_iterations: Option<u64>,
     /// Stop when the marginals are off by at most this: L1, for a mass of 1; 0 to use all
     /// iterations [default: 1e-6 on the CPU; on a GPU 1e-5, or where rounding to f32 keeps it from
-    /// falling further]
+    /// falling further]. For Gromov-Wasserstein, when the plan changes by at most this [default:
+    /// 1e-3 on the CPU, 1e-2 on a GPU]
     #[arg(long, value_name = "ERROR", allow_negative_numbers = true)]
     pub tolerance: Option<f64>,
     /// Come down to epsilon from a large one by this factor from stage to stage; 1 for no annealing
@@ -52,12 +54,29 @@ pub(super) struct Common {
 impl Common {
     /// The control that these options describe, at this epsilon.
     pub(super) fn control(&self, epsilon: f64) -> Control {
+        let defaults = Control::new(epsilon);
         Control {
             tolerance: self.tolerance,
-            max_iterations: usize::try_from(self.max_iterations).unwrap_or(usize::MAX),
+            max_iterations: self.iterations().unwrap_or(defaults.max_iterations),
             annealing: self.annealing,
-            ..Control::new(epsilon)
+            ..defaults
         }
+    }
+
+    /// The control of a Gromov-Wasserstein solve that these options describe.
+    pub(super) fn gromov_control(&self, epsilon: f64) -> gromov::Control {
+        let defaults = gromov::Control::new(epsilon);
+        gromov::Control {
+            tolerance: self.tolerance,
+            max_iterations: self.iterations().unwrap_or(defaults.max_iterations),
+            annealing: self.annealing,
+            seed: self.seed,
+            ..defaults
+        }
+    }
+
+    fn iterations(&self) -> Option<usize> {
+        self.max_iterations.map(|iterations| usize::try_from(iterations).unwrap_or(usize::MAX))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use gaspard::report::record::{self, Results};
+use gaspard::report::record;
 use gaspard::{Error, Result};
 use serde::Serialize;
 
@@ -63,16 +63,8 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 }
 
 /// The numbers of a result on stdout, one `name value` a line.
-pub(super) fn print_results(results: &Results) -> Result<()> {
-    let lines = [
-        ("value", results.value),
-        ("linear", results.linear),
-        ("entropic", results.entropic),
-        ("marginal_terms", results.marginal_terms),
-        ("marginal_error", results.marginal_error),
-        ("epsilon", results.epsilon),
-    ];
-    let text: String = lines.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
+pub(super) fn print_numbers(numbers: &[(&str, f64)]) -> Result<()> {
+    let text: String = numbers.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
     print(&text)
 }
 

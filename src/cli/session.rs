@@ -5,12 +5,13 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use gaspard::error::bytes;
+use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::{KernelRecord, Results, RunRecord, Timing, kernels};
 use gaspard::{Engine, EngineOptions, Error, Geometry, Result};
 use serde::Serialize;
 
 use super::options::Common;
-use super::status::Status;
+use super::status::{Status, Summary};
 use super::watch::Watch;
 use super::{interrupt, outputs};
 
@@ -115,7 +116,7 @@ impl<'a> Session<'a> {
         let Results { iterations, seconds, marginal_error, tolerance, .. } = results;
         let effort = format!("after {iterations} {unit} in {seconds:.2} s");
         let error = format!("marginal error {marginal_error:.1e}");
-        match Status::of(results) {
+        match results.status() {
             Status::Done => self.note(&format!("converged {effort}; {error}")),
             Status::Interrupted => self.warn(&format!("interrupted {effort}; {error}")),
             Status::NotConverged => self.warn(&format!(
@@ -131,12 +132,31 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Says how a Gromov-Wasserstein solve went.
+    pub(super) fn summarise_gromov(&self, results: &GromovResults) {
+        let GromovResults { outer_iterations, sweeps, seconds, change, .. } = results;
+        let effort = format!("after {outer_iterations} plans, {sweeps} sweeps, in {seconds:.2} s");
+        let last = format!("the last plan changed by {change:.1e}");
+        match results.status() {
+            Status::Done => self.note(&format!("converged {effort}; {last}")),
+            Status::Interrupted => self.warn(&format!("interrupted {effort}; {last}")),
+            Status::NotConverged if results.cycling => self.warn(&format!(
+                "not converged {effort}: the iteration goes to and fro between two plans; use \
+                 --update safeguarded, or another --seed"
+            )),
+            Status::NotConverged => self.warn(&format!(
+                "not converged {effort}; {last}: allow more --max-iterations, or a larger \
+                 --tolerance or --epsilon"
+            )),
+        }
+    }
+
     /// Ends a run whose files are written: JSON or lines on stdout. `report` wraps the record
     /// into what the command has to say.
     pub(super) fn finish<R: Serialize>(
         mut self,
         engine: &Engine,
-        results: &Results,
+        results: &impl Summary,
         report: impl FnOnce(RunRecord) -> R,
     ) -> Result<Status> {
         self.lap("write");
@@ -157,9 +177,9 @@ impl<'a> Session<'a> {
             outputs::write_json(path, &report(record))?;
         }
         if json != Some(Path::new("-")) {
-            outputs::print_results(results)?;
+            outputs::print_numbers(&results.numbers())?;
         }
-        Ok(Status::of(results))
+        Ok(results.status())
     }
 
     fn engine_options(&self) -> EngineOptions {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use gaspard::Error;
+use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::Results;
 
 /// The end of a run that has written its results.
@@ -16,10 +17,52 @@ pub(super) enum Status {
     Interrupted,
 }
 
-impl Status {
+/// What every run has to say at its end.
+pub(super) trait Summary {
     /// How the run that found these results ended.
-    pub(super) fn of(results: &Results) -> Self {
-        match (results.interrupted, results.converged) {
+    fn status(&self) -> Status;
+
+    /// The numbers that count, by name.
+    fn numbers(&self) -> Vec<(&'static str, f64)>;
+}
+
+impl Summary for Results {
+    fn status(&self) -> Status {
+        Status::new(self.interrupted, self.converged)
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("value", self.value),
+            ("linear", self.linear),
+            ("entropic", self.entropic),
+            ("marginal_terms", self.marginal_terms),
+            ("marginal_error", self.marginal_error),
+            ("epsilon", self.epsilon),
+        ]
+    }
+}
+
+impl Summary for GromovResults {
+    fn status(&self) -> Status {
+        Status::new(self.interrupted, self.converged)
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("transport", self.transport),
+            ("regularisation", self.regularisation),
+            ("marginal", self.marginal),
+            ("total", self.total),
+            ("mass", self.mass),
+            ("epsilon", self.epsilon),
+        ]
+    }
+}
+
+impl Status {
+    fn new(interrupted: bool, converged: bool) -> Self {
+        match (interrupted, converged) {
             (true, _) => Self::Interrupted,
             (false, true) => Self::Done,
             (false, false) => Self::NotConverged,

@@ -1,8 +1,8 @@
 //! Distance matrices on an engine, and products with them.
 
+use super::Space;
 use crate::engine::{Array, Engine};
 use crate::error::Result;
-use crate::geometry::Geometry;
 use crate::kernels::gromov::RowPlan;
 use crate::kernels::gromov::matrix_product::{Place, matrix_product};
 use crate::kernels::gromov::squared_sums::squared_sums;
@@ -16,15 +16,20 @@ pub(super) struct Distances {
 }
 
 impl Distances {
-    pub(super) fn new(engine: &Engine, distances: &Geometry) -> Result<Self> {
-        let (points, _) = distances.shape();
+    /// The distances between the first so many points of a space: one copy of them, or all.
+    pub(super) fn new(engine: &Engine, space: &Space, points: usize) -> Result<Self> {
         let pairs = (0..points).flat_map(|i| (0..points).map(move |j| (i, j)));
-        let values = pairs.map(|(i, j)| distances.cost(i, j));
+        let values = pairs.map(|(i, j)| space.distance(i, j));
         Ok(Self {
             points,
             matrix: engine.collect("distances", points * points, values)?,
             plan: RowPlan::new(engine, &Blocks::single(points, points))?,
         })
+    }
+
+    /// How many points.
+    pub(super) fn len(&self) -> usize {
+        self.points
     }
 
     /// Bytes that it takes.

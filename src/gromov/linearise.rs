@@ -11,7 +11,8 @@ use crate::geometry::Operator;
 use crate::kernels::gromov::RowPlan;
 use crate::kernels::gromov::blend::blend;
 use crate::kernels::gromov::coupling_dense::coupling_dense;
-use crate::kernels::gromov::linearised_cost::{EdgeLabels, linearised_cost};
+use crate::kernels::gromov::fold_columns::fold_columns;
+use crate::kernels::gromov::linearised_cost::{EdgeLabels, Product, linearised_cost};
 use crate::kernels::gromov::matrix_product::Place;
 use crate::kernels::linear::coupling_rows::{Summand, coupling_rows};
 use crate::kernels::linear::segment_sum::compensated_sum;
@@ -41,6 +42,8 @@ struct EdgeWork {
     plan: RowPlan,
     /// The plan, its product with the distances, and in the end the costs of the next problem.
     fresh: Array,
+    /// The plan and its product without copies of columns, where there are copies.
+    folded: Option<Array>,
     labels: EdgeLabels,
     label_costs: Option<LabelCosts>,
 }
@@ -87,7 +90,14 @@ impl Linearised {
             .iter()
             .map(|edge| EdgeWork::new(engine, problem, *edge, &blocks(edge)))
             .collect::<Result<Vec<_>>>()?;
-        let largest = edges.iter().map(|edge| edge.fresh.len() / count).max().unwrap_or(0);
+        let nodes = problem
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(node, spec)| Distances::new(engine, &spec.space, distinct_points(problem, node)))
+            .collect::<Result<Vec<_>>>()?;
+        let product = |edge: &EdgeWork| edge.plan.blocks.size(0).0 * nodes[edge.cols].len();
+        let largest = edges.iter().map(product).max().unwrap_or(0);
         let log_references = (0..problem.nodes.len())
             .map(|node| {
                 let all = engine.download(&forest.nodes[node].arrays.log_reference)?;
@@ -95,11 +105,7 @@ impl Linearised {
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
-            nodes: problem
-                .nodes
-                .iter()
-                .map(|node| Distances::new(engine, &node.space.distances))
-                .collect::<Result<_>>()?,
+            nodes,
             scratch: engine.zeros("product", largest)?,
             engine: engine.clone(),
             alpha: problem.fused.as_ref().map_or(1.0, |fused| fused.alpha),
@@ -142,10 +148,16 @@ impl Linearised {
 
     /// D_i² a for vectors that lie one after another.
     fn squares(&self, node: usize, vectors: Vec<f64>) -> Result<Vec<f64>> {
-        let v = self.engine.upload("marginals", &vectors)?;
-        let mut out = self.engine.zeros("squares", vectors.len())?;
+        let points = self.nodes[node].len();
+        let copies = vectors.len() / self.count / points;
+        let folded = vectors.chunks(points * copies).flat_map(|vector| {
+            (0..points).map(|point| vector.iter().skip(point).step_by(points).sum::<f64>())
+        });
+        let v = self.engine.upload("marginals", &folded.collect::<Vec<_>>())?;
+        let mut out = self.engine.zeros("squares", v.len())?;
         self.nodes[node].squared(&self.engine, &v, &mut out)?;
-        self.engine.download(&out)
+        let squares = self.engine.download(&out)?;
+        Ok(squares.chunks(points).flat_map(|squares| squares.repeat(copies)).collect())
     }
 
     /// The plan of the tree's potentials, and the costs of the problem linearised at it. Messages
@@ -255,13 +267,18 @@ impl Linearised {
         masses: &[f64],
     ) -> Result<()> {
         let Self { engine, nodes, edges, scratch, alpha, count, .. } = self;
-        let EdgeWork { rows, cols, weight, plan, fresh, labels, .. } = &mut edges[edge];
+        let EdgeWork { rows, cols, weight, plan, fresh, folded, labels, .. } = &mut edges[edge];
         let (n, m) = (row_squares.len() / *count, col_squares.len() / *count);
+        let width = nodes[*cols].len();
+        if let Some(folded) = folded {
+            fold_columns(engine, plan, fresh, width, folded)?;
+        }
+        let product = folded.as_mut().unwrap_or(fresh);
+        let whole = Place::new(0, n, width);
         for problem in 0..*count {
-            let place = Place::new(problem * n * m, n, m);
-            let whole = Place::new(0, n, m);
-            nodes[*rows].times(engine, (fresh, place), (scratch, whole))?;
-            nodes[*cols].times_from_right(engine, (scratch, whole), (fresh, place))?;
+            let place = Place::new(problem * n * width, n, width);
+            nodes[*rows].times(engine, (product, place), (scratch, whole))?;
+            nodes[*cols].times_from_right(engine, (scratch, whole), (product, place))?;
         }
         let share = *weight * *alpha;
         let scaled = |squares: &[f64], points: usize| -> Vec<f64> {
@@ -272,7 +289,11 @@ impl Linearised {
         let col_parts = engine.upload("column parts", &scaled(col_squares, m))?;
         let scales: Vec<f64> = masses.iter().map(|mass| -2.0 * share / mass).collect();
         let scales = engine.upload("scales", &scales)?;
-        linearised_cost(engine, plan, &row_parts, &col_parts, &scales, labels, fresh)
+        let product = match folded {
+            Some(folded) => Product::Repeated(folded, width),
+            None => Product::InPlace,
+        };
+        linearised_cost(engine, plan, &row_parts, &col_parts, &scales, product, labels, fresh)
     }
 
     /// Moves the costs of every problem by its share towards those around the last plan.
@@ -319,16 +340,15 @@ impl Linearised {
 impl EdgeWork {
     fn new(engine: &Engine, problem: &Problem, edge: super::Edge, blocks: &Blocks) -> Result<Self> {
         let count = blocks.count();
+        let distinct = distinct_points(problem, edge.cols);
         let none = |node: usize| vec![0; problem.nodes[node].space.len()];
         let labels_of = |node: usize| {
             let labels = problem.fused.as_ref().and(problem.nodes[node].space.labels.clone());
             labels.unwrap_or_else(|| none(node))
         };
         let (rows, cols) = (labels_of(edge.rows), labels_of(edge.cols));
-        let table = |labels: &[usize]| {
-            let one: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
-            engine.table("labels", &one.repeat(count))
-        };
+        let both = [&rows, &cols].into_iter().flat_map(|labels| labels.repeat(count));
+        let both: Vec<u32> = both.map(|label| label as u32).collect();
         // In the costs each label counts half, in F(P, Q) once for P and once for Q.
         let weighted = problem
             .fused
@@ -339,8 +359,7 @@ impl EdgeWork {
             None => vec![0.0],
         };
         let labels = EdgeLabels {
-            rows: table(&rows)?,
-            cols: table(&cols)?,
+            labels: engine.table("labels", &both)?,
             kinds: weighted.as_ref().map_or(1, |costs| costs.nrows()),
             costs: engine.upload("label costs", &half)?,
         };
@@ -361,6 +380,9 @@ impl EdgeWork {
             weight: edge.weight,
             plan: RowPlan::new(engine, blocks)?,
             fresh: engine.zeros("linearised costs", blocks.pairs() as usize)?,
+            folded: (distinct < blocks.size(0).1)
+                .then(|| engine.zeros("folded plan", blocks.total_rows() * distinct))
+                .transpose()?,
             labels,
             label_costs,
         })
@@ -383,12 +405,21 @@ impl LabelCosts {
     }
 }
 
+/// Points of a node whose distances are stored: one copy of them, unless the node is on the rows
+/// of an edge, where copies are not folded.
+fn distinct_points(problem: &Problem, node: usize) -> usize {
+    let space = &problem.nodes[node].space;
+    let on_rows = problem.edges.iter().any(|edge| edge.rows == node);
+    if on_rows { space.len() } else { space.len() / space.copies }
+}
+
 fn predicted_bytes(engine: &Engine, problem: &Problem, count: usize) -> u64 {
     let size = |node: usize| problem.nodes[node].space.len();
     let pairs = problem.edges.iter().map(|edge| size(edge.rows) as u64 * size(edge.cols) as u64);
     let largest = pairs.clone().max().unwrap_or(0);
     let edges = (2 * pairs.sum::<u64>() * count as u64 + largest) * engine.bytes_per_number();
-    let distances: u64 =
-        problem.nodes.iter().map(|node| Distances::bytes(engine, node.space.len())).sum();
+    let distances: u64 = (0..problem.nodes.len())
+        .map(|node| Distances::bytes(engine, distinct_points(problem, node)))
+        .sum();
     edges + distances
 }

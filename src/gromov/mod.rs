@@ -6,8 +6,10 @@
 //! is left is entropic transport on the tree with costs made from the other, which the linear core
 //! solves ([`crate::linear::tree`]).
 
+mod barycenter;
 mod control;
 mod distances;
+mod grid_space;
 mod linearise;
 mod plan;
 mod problem;
@@ -15,7 +17,9 @@ mod solution;
 mod solve;
 mod start;
 
+pub use barycenter::Barycenter;
 pub use control::{Control, Start, Update};
+pub use grid_space::GridSpace;
 pub use plan::Terms;
 pub use problem::{Edge, Fused, Node, Problem, Space};
 pub use solution::Solution;

@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2};
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry};
 use crate::linear::Law;
+use crate::linear::schedule::positive;
 use crate::linear::tree::{Reference, Tree};
 
 /// Relative asymmetry of a distance matrix that counts as rounding.
@@ -18,7 +19,12 @@ pub struct Space {
     /// The distances between its points, as the cost of the support to itself. Squared Euclidean
     /// and any other symmetric dissimilarity will do.
     pub distances: Arc<Geometry>,
-    /// One weight a point.
+    /// What the distances are divided by.
+    pub unit: f64,
+    /// How many copies of every point there are, at no distance from each other; copy after copy,
+    /// all points of it. A product with so many labels has one for each.
+    pub copies: usize,
+    /// One weight a point, of every copy.
     pub weights: Array1<f64>,
     /// The label of every point, for [`Fused`] problems.
     pub labels: Option<Vec<usize>>,
@@ -31,9 +37,26 @@ impl Space {
     /// [`Error::Shape`] where the sizes do not fit, [`Error::Data`] for distances that are
     /// negative, infinite or not symmetric.
     pub fn new(distances: impl Into<Arc<Geometry>>, weights: Array1<f64>) -> Result<Self> {
-        let space = Self { distances: distances.into(), weights, labels: None };
+        let distances = distances.into();
+        let space = Self { distances, unit: 1.0, copies: 1, weights, labels: None };
         space.validate("the space")?;
         Ok(space)
+    }
+
+    /// The same space with its distances divided by a unit.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a unit that is not positive.
+    pub fn in_units_of(mut self, unit: f64) -> Result<Self> {
+        positive("the unit of the distances", unit, "give for example their largest")?;
+        self.unit = unit;
+        Ok(self)
+    }
+
+    /// The distance between two points.
+    pub fn distance(&self, i: usize, j: usize) -> f64 {
+        let points = self.distances.shape().0;
+        self.distances.cost(i % points, j % points) / self.unit
     }
 
     /// A space from a matrix of distances.
@@ -71,8 +94,9 @@ impl Space {
     fn validate(&self, name: &str) -> Result<()> {
         let what = || format!("the distances of {name}");
         let (rows, cols) = self.distances.shape();
-        if (rows, cols) != (self.len(), self.len()) {
-            let expected = format!("{0} x {0}, one row for each weight", self.len());
+        let points = self.len() / self.copies.max(1);
+        if (rows, cols) != (points, points) || points * self.copies != self.len() {
+            let expected = format!("{points} x {points}, one row for each weight");
             return Err(Error::shape(what(), expected, format!("{rows} x {cols}")));
         }
         self.distances.validate()?;
@@ -265,6 +289,18 @@ impl Problem {
             tree.edges[index].weight = edge.weight;
         }
         Ok(tree)
+    }
+
+    /// The square of the largest mean distance in a space that is given: what epsilon is small or
+    /// large beside. From at most about 10⁶ pairs of points.
+    pub fn scale(&self) -> f64 {
+        let given = self.nodes.iter().filter(|node| node.law != Law::Free);
+        let means = given.map(|node| {
+            let Space { distances, unit, weights, .. } = &node.space;
+            let one_copy: Vec<f64> = weights.iter().take(distances.shape().0).copied().collect();
+            distances.mean_cost(&one_copy, &one_copy) / unit
+        });
+        means.fold(0.0, f64::max).powi(2)
     }
 
     /// True if some node fixes the mass of the plan.

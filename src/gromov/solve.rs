@@ -54,7 +54,7 @@ pub fn solve(
         sweeps: 0,
         relaxation: 1.0,
     };
-    let epsilons = control.epsilons(scale(problem));
+    let epsilons = control.epsilons(problem.scale());
     run.start(count, epsilons[0])?;
     for (stage, &epsilon) in epsilons.iter().enumerate() {
         run.iterate(epsilon, (stage + 1, epsilons.len()), observer)?;
@@ -435,15 +435,4 @@ fn potentials(problem: &Problem, found: &Found, epsilon: f64) -> Vec<Array1<f64>
                 .collect(),
         })
         .collect()
-}
-
-/// The square of the largest mean distance in a space that is given.
-fn scale(problem: &Problem) -> f64 {
-    let given = problem.nodes.iter().filter(|node| node.law != Law::Free);
-    let means = given.map(|node| {
-        let weights = node.space.weights.to_vec();
-        let total: f64 = weights.iter().sum();
-        node.space.distances.mean_cost(&weights, &weights) / total.max(f64::MIN_POSITIVE)
-    });
-    means.fold(0.0, f64::max).powi(2)
 }

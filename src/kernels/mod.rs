@@ -25,6 +25,7 @@ pub(crate) const SHADERS: &[&Shader] = &[
     &ceiling::multiply_add::SHADER,
     &gromov::blend::SHADER,
     &gromov::coupling_dense::SHADER,
+    &gromov::fold_columns::SHADER,
     &gromov::linearised_cost::SHADER,
     &gromov::matrix_product::SHADER,
     &gromov::squared_sums::SHADER,

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test uses everything")]
 
 pub mod naive;
+pub mod tensor;
 
 use std::sync::OnceLock;
 

@@ -9,13 +9,9 @@ use gaspard::{Cost, Engine, Error, Geometry, Measure, Result, Support};
 use ndarray::Array1;
 
 use super::Arguments;
-use crate::cli::inputs::{self, Input};
+use crate::cli::inputs::{self, Input, looks_like_points};
 use crate::cli::outputs::rounded;
 use crate::cli::session::Session;
-
-/// Arrays of two axes with at most so many columns are points: nobody has pictures that narrow,
-/// and few have points of more dimensions.
-const MOST_COLUMNS_OF_POINTS: usize = 16;
 
 /// `--as`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -178,14 +174,6 @@ fn is_points(input: &Input, other: &Input, read_as: As, weighted: bool) -> Resul
             || (looks_like_points(other) && same_columns(input, other))
             || (same_columns(input, other) && input.matrix_side(0) != other.matrix_side(0))),
     }
-}
-
-fn looks_like_points(input: &Input) -> bool {
-    let few_columns = |columns| columns <= MOST_COLUMNS_OF_POINTS;
-    !input.is_picture
-        && input.matrix_side(1).is_some_and(|columns| {
-            few_columns(columns) || input.values.iter().any(|&value| value < 0.0)
-        })
 }
 
 fn same_columns(input: &Input, other: &Input) -> bool {

@@ -11,9 +11,6 @@ use serde::Deserialize;
 use crate::cli::inputs;
 use crate::cli::options::ReferenceOption;
 
-/// A description longer than this is something else.
-const MOST_BYTES: u64 = 1 << 30;
-
 /// A tree as it was described.
 pub(super) struct Problem {
     pub tree: Tree,
@@ -75,7 +72,7 @@ struct Place {
 impl Problem {
     /// Reads a description and the files that it names.
     pub(super) fn read(path: &Path, host: &Engine) -> Result<Self> {
-        let spec = Spec::read(path)?;
+        let spec: Spec = inputs::read_json(path, "a tree; see gaspard tree --help")?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let nodes = spec.nodes.into_iter().enumerate();
         let places = nodes
@@ -94,23 +91,6 @@ impl Problem {
             tree.node(place.weights, place.law);
         }
         Ok(Self { tree, reference: spec.reference, epsilon: spec.epsilon, costs })
-    }
-}
-
-impl Spec {
-    fn read(path: &Path) -> Result<Self> {
-        let problem = |error: std::io::Error| Error::file(path, format!("cannot be read: {error}"));
-        let found = std::fs::metadata(path).map_err(problem)?;
-        if !found.is_file() || found.len() > MOST_BYTES {
-            return Err(Error::file(path, "not the description of a tree; give a JSON file"));
-        }
-        let text = std::fs::read_to_string(path).map_err(problem)?;
-        serde_json::from_str(&text).map_err(|error| {
-            Error::file(
-                path,
-                format!("not the description of a tree: {error}; see gaspard tree --help"),
-            )
-        })
     }
 }
 

@@ -13,29 +13,38 @@ use crate::kernels::{check_length, index};
 struct Params {
     first_tile: u32,
     tiles: u32,
+    rows: u32,
     kinds: u32,
+    width: u32,
 }
 
 pub(crate) static SHADER: Shader = shader!(
     "gromov/linearised_cost",
     Params,
     [Read, Read, Read, Read, Read, Read, Read, Write],
-    &[&[]]
+    &[&[("REPEATED", 0)], &[("REPEATED", 1)]]
 );
 
 /// The labels at the ends of an edge, and what it costs to match them.
 pub(crate) struct EdgeLabels {
-    /// The label of every row of the batch.
-    pub rows: Table,
-    /// The label of every column of the batch.
-    pub cols: Table,
+    /// The label of every row of the batch, then of every column.
+    pub labels: Table,
     /// The cost of a pair of labels: a square matrix, row by row.
     pub costs: Array,
     /// How many labels there are.
     pub kinds: usize,
 }
 
-/// costs_ij <- r_i + c_j + scale costs_ij + labels[l_i, l_j], with a scale for each problem.
+/// Where the product lies.
+#[derive(Clone, Copy)]
+pub(crate) enum Product<'a> {
+    /// Where the costs go.
+    InPlace,
+    /// In an array with so many columns, which are those of every copy of the points.
+    Repeated(&'a Array, usize),
+}
+
+/// costs_ij <- r_i + c_j + scale product_ij + labels[l_i, l_j], with a scale for each problem.
 #[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
 pub(crate) fn linearised_cost(
     engine: &Engine,
@@ -43,22 +52,30 @@ pub(crate) fn linearised_cost(
     row_parts: &Array,
     col_parts: &Array,
     scales: &Array,
+    product: Product<'_>,
     labels: &EdgeLabels,
     costs: &mut Array,
 ) -> Result<()> {
     let blocks = &plan.blocks;
-    let pairs = blocks.pairs() as usize;
-    check_length("the parts of the rows", row_parts.len(), blocks.total_rows())?;
+    let (rows, pairs) = (blocks.total_rows(), blocks.pairs() as usize);
+    check_length("the parts of the rows", row_parts.len(), rows)?;
     check_length("the parts of the columns", col_parts.len(), blocks.total_cols())?;
     check_length("the scales", scales.len(), blocks.count())?;
-    check_length("the labels of the rows", labels.rows.len(), blocks.total_rows())?;
-    check_length("the labels of the columns", labels.cols.len(), blocks.total_cols())?;
+    check_length("the labels", labels.labels.len(), rows + blocks.total_cols())?;
     check_length("the costs of the labels", labels.costs.len(), labels.kinds * labels.kinds)?;
+    check_length("the costs", costs.len(), pairs)?;
+    if let Product::Repeated(product, width) = product {
+        check_length("the product", product.len(), rows * width)?;
+    }
     let Backend::Gpu(gpu) = engine.backend() else {
         let (row_parts, col_parts) = (row_parts.host()?, col_parts.host()?);
-        let (row_labels, col_labels) = (labels.rows.host()?, labels.cols.host()?);
+        let (row_labels, col_labels) = labels.labels.host()?.split_at(rows);
         let (scales, table) = (scales.host()?, labels.costs.host()?);
-        let costs = &mut costs.host_mut()?[..pairs];
+        let product = match product {
+            Product::InPlace => None,
+            Product::Repeated(product, width) => Some((product.host()?, width)),
+        };
+        let costs = costs.host_mut()?;
         engine.run_twin(SHADER.name, || {
             let elements = blocks.elements();
             for (problem, &scale) in scales.iter().enumerate() {
@@ -70,13 +87,22 @@ pub(crate) fn linearised_cost(
                     let kind = row_labels[row] as usize * labels.kinds;
                     for (j, cost) in costs.iter_mut().enumerate() {
                         let column = first_col + j;
-                        let structure = row_parts[row] + col_parts[column] + scale * *cost;
+                        let value = match product {
+                            None => *cost,
+                            Some((product, width)) => product[row * width + j % width],
+                        };
+                        let structure = row_parts[row] + col_parts[column] + scale * value;
                         *cost = structure + table[kind + col_labels[column] as usize];
                     }
                 });
             }
         });
         return Ok(());
+    };
+    let (constants, array, width) = match product {
+        // A binding that is not read.
+        Product::InPlace => ([("REPEATED", 0)], scales, 0),
+        Product::Repeated(product, width) => ([("REPEATED", 1)], product, width),
     };
     let panels = plan.panels();
     for panel in panels.iter() {
@@ -87,21 +113,23 @@ pub(crate) fn linearised_cost(
                 gpu,
                 &Launch {
                     shader: &SHADER,
-                    constants: &[],
+                    constants: &constants,
                     bindings: &[
                         panels.tiles.table.buffer()?.into(),
                         row_parts.buffer()?.into(),
                         col_parts.buffer()?.into(),
                         scales.buffer()?.into(),
-                        labels.rows.buffer()?.into(),
-                        labels.cols.buffer()?.into(),
+                        labels.labels.buffer()?.into(),
                         labels.costs.buffer()?.into(),
+                        array.buffer()?.into(),
                         panel.window(costs)?,
                     ],
                     immediates: bytemuck::bytes_of(&Params {
                         first_tile,
                         tiles,
+                        rows: index("the rows", rows)?,
                         kinds: index("the labels", labels.kinds)?,
+                        width: index("the product", width)?,
                     }),
                     workgroups: u64::from(tiles),
                     work,

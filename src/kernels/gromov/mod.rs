@@ -3,6 +3,7 @@
 
 pub(crate) mod blend;
 pub(crate) mod coupling_dense;
+pub(crate) mod fold_columns;
 pub(crate) mod linearised_cost;
 pub(crate) mod matrix_product;
 #[cfg(test)]

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::RowPlan;
 use super::blend::blend;
 use super::coupling_dense::coupling_dense;
-use super::linearised_cost::{EdgeLabels, linearised_cost};
+use super::fold_columns::fold_columns;
+use super::linearised_cost::{EdgeLabels, Product, linearised_cost};
 use super::matrix_product::{Place, matrix_product};
 use super::squared_sums::squared_sums;
 use crate::engine::{Array, Engine, EngineOptions, Selector};
@@ -118,14 +119,20 @@ proptest! {
             close(&engine, &found, &blended, 2.0 * scale + 2.0);
 
             let labels = EdgeLabels {
-                rows: engine.table("labels", &row_labels).unwrap(),
-                cols: engine.table("labels", &col_labels).unwrap(),
+                labels: engine.table("labels", &[&row_labels[..], &col_labels].concat()).unwrap(),
                 costs: upload(&engine, &table),
                 kinds: 3,
             };
             let mut linearised = upload(&engine, &costs);
             linearised_cost(
-                &engine, &plan, &f_array, &g_array, &shares, &labels, &mut linearised,
+                &engine,
+                &plan,
+                &f_array,
+                &g_array,
+                &shares,
+                Product::InPlace,
+                &labels,
+                &mut linearised,
             )
             .unwrap();
             let wanted = all(&|b, i, j, cost| {
@@ -133,6 +140,42 @@ proptest! {
                 f[i] + g[j] + per_problem[b] * cost + label
             });
             close(&engine, &engine.download(&linearised).unwrap(), &wanted, 4.0);
+        }
+    }
+
+    #[test]
+    fn copies_of_columns_are_folded_and_repeated(
+        sizes in prop::collection::vec(1usize..20, 1..4), width in 1usize..50, copies in 1usize..4
+    ) {
+        let blocks = Blocks::of(sizes.iter().map(|&rows| (rows, width * copies)));
+        let (rows, cols) = (blocks.total_rows(), blocks.total_cols());
+        let matrix = numbers(5, blocks.pairs() as usize);
+        let folded: Vec<f64> = matrix
+            .chunks(width * copies)
+            .flat_map(|row| (0..width).map(|j| row.iter().skip(j).step_by(width).sum::<f64>()))
+            .collect();
+        let repeated: Vec<f64> =
+            folded.chunks(width).flat_map(|row| row.repeat(copies)).map(|v| 2.0 * v).collect();
+        for engine in engines() {
+            let plan = RowPlan::new(&engine, &blocks).unwrap();
+            let mut out = engine.zeros("folded", folded.len()).unwrap();
+            let mut matrix = upload(&engine, &matrix);
+            fold_columns(&engine, &plan, &matrix, width, &mut out).unwrap();
+            close(&engine, &engine.download(&out).unwrap(), &folded, copies as f64);
+            let labels = EdgeLabels {
+                labels: engine.table("labels", &vec![0; rows + cols]).unwrap(),
+                costs: upload(&engine, &[0.0]),
+                kinds: 1,
+            };
+            let (row_parts, col_parts) =
+                (engine.zeros("parts", rows).unwrap(), engine.zeros("parts", cols).unwrap());
+            let scales = upload(&engine, &vec![2.0; sizes.len()]);
+            let product = Product::Repeated(&out, width);
+            linearised_cost(
+                &engine, &plan, &row_parts, &col_parts, &scales, product, &labels, &mut matrix,
+            )
+            .unwrap();
+            close(&engine, &engine.download(&matrix).unwrap(), &repeated, 2.0 * copies as f64);
         }
     }
 

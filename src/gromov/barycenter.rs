@@ -1,0 +1,163 @@
+//! Barycenters on a fixed space (paper section 5).
+
+use super::{Control, Fused, Problem, Solution, Space, solve};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::linear::Law;
+use crate::linear::tree::Reference;
+use crate::observer::{Observer, Part};
+
+/// The measure on a given space that is nearest to several spaces.
+///
+/// Minimises over nu on the support
+///
+/// ```text
+/// sum lambda_i GW(X_i, (Y, D_Y, nu)),
+/// ```
+///
+/// each term balanced or unbalanced at X_i and exact at nu: the multi-marginal problem on a star
+/// whose centre is free (paper theorem 5.3). With weights of one each instead, as the paper's code
+/// has them, the same problem has N times the epsilon.
+///
+/// ```
+/// use gaspard::gromov::{Barycenter, Control, GridSpace};
+/// use gaspard::Engine;
+/// use ndarray::array;
+///
+/// let bar = GridSpace::plane(array![[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]].view())?;
+/// let hook = GridSpace::plane(array![[1.0, 1.0], [1.0, 0.0]].view())?;
+/// let grid = GridSpace::whole_plane([3, 3])?;
+/// let barycenter = Barycenter::of(&[&bar.space, &hook.space], &grid.space);
+/// let solution = barycenter.solve(&Control::new(1e-2), &Engine::cpu(), &mut ())?.swap_remove(0);
+/// let picture = grid.draw(Barycenter::weights_of(&solution))?;
+/// assert!((picture.sum() - 1.0).abs() < 1e-6);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Barycenter {
+    /// The star: the centre first, then the inputs.
+    problem: Problem,
+}
+
+impl Barycenter {
+    /// The barycenter of spaces, equally weighted and balanced, on a support.
+    pub fn of(inputs: &[&Space], support: &Space) -> Self {
+        let mut problem = Problem::default();
+        let centre = problem.node(support.clone(), Law::Free);
+        for input in inputs {
+            let node = problem.node((*input).clone(), Law::Fixed);
+            problem.edge(node, centre, 1.0 / inputs.len() as f64);
+        }
+        Self { problem }
+    }
+
+    /// How much each input counts.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] unless there is a weight for every input, none is negative, and they
+    /// sum to 1.
+    pub fn weights(mut self, weights: &[f64]) -> Result<Self> {
+        let refusal = |problem: String| {
+            Err(Error::parameter(
+                "the weights of the inputs",
+                problem,
+                "give weights that sum to 1",
+            ))
+        };
+        if weights.len() != self.problem.edges.len() {
+            let inputs = self.problem.edges.len();
+            return refusal(format!("{} weights for {inputs} inputs", weights.len()));
+        }
+        if let Some(weight) = weights.iter().find(|weight| !(**weight >= 0.0)) {
+            return refusal(format!("one of them is {weight}"));
+        }
+        let sum: f64 = weights.iter().sum();
+        if (sum - 1.0).abs() > 1e-6 {
+            return refusal(format!("they sum to {sum}"));
+        }
+        for (edge, &weight) in self.problem.edges.iter_mut().zip(weights) {
+            // What does not count at all still needs a plan: it gets one for next to nothing.
+            edge.weight = weight.max(LEAST_WEIGHT);
+        }
+        Ok(self)
+    }
+
+    /// What the inputs ask of their marginals: fixed, or KL for unbalanced barycenters.
+    pub fn law(mut self, law: Law) -> Self {
+        self.problem.nodes[1..].iter_mut().for_each(|node| node.law = law);
+        self
+    }
+
+    /// Labels, which inputs and support must have.
+    pub fn fused(mut self, fused: Fused) -> Self {
+        self.problem.fused = Some(fused);
+        self
+    }
+
+    /// The reference measure; see [`Problem::reference`].
+    pub fn reference(mut self, reference: Reference) -> Self {
+        self.problem.reference = reference;
+        self
+    }
+
+    /// The multi-marginal problem: node 0 is the barycenter, edge i joins input i to it.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// The barycenter's weights on its support.
+    pub fn weights_of(solution: &Solution) -> &ndarray::Array1<f64> {
+        &solution.marginals[0]
+    }
+
+    /// Solves from every start; the best first.
+    ///
+    /// # Errors
+    /// As [`solve`].
+    pub fn solve(
+        &self,
+        control: &Control,
+        engine: &Engine,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Solution>> {
+        solve(&self.problem, control, engine, observer)
+    }
+
+    /// Frames of the way from the first of two inputs to the second: the best solution at evenly
+    /// spaced weights. The ends are barycenters too, of one input that counts and one that hardly
+    /// does. Frames that were done before an interrupt are kept.
+    ///
+    /// # Errors
+    /// As [`solve`], and [`Error::Parameter`] unless there are two inputs and two frames or more.
+    pub fn solve_frames(
+        &self,
+        frames: usize,
+        control: &Control,
+        engine: &Engine,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Solution>> {
+        if frames < 2 || self.problem.edges.len() != 2 {
+            return Err(Error::parameter(
+                "frames",
+                format!("{frames} frames of {} inputs", self.problem.edges.len()),
+                "the way between two spaces takes two inputs and two frames at least",
+            ));
+        }
+        let mut solutions = Vec::new();
+        for frame in 0..frames {
+            let time = frame as f64 / (frames - 1) as f64;
+            let barycenter = self.clone().weights(&[1.0 - time, time])?;
+            let mut observer = Part { observer: &mut *observer, part: (frame + 1, frames) };
+            let solution = barycenter.solve(control, engine, &mut observer)?.swap_remove(0);
+            let interrupted = solution.interrupted;
+            solutions.push(solution);
+            if interrupted {
+                break;
+            }
+        }
+        Ok(solutions)
+    }
+}
+
+/// The weight of an input that counts nothing.
+const LEAST_WEIGHT: f64 = 1e-3;

@@ -1,0 +1,96 @@
+//! What is kept of a Gromov-Wasserstein solve in JSON.
+
+use serde::Serialize;
+
+use crate::gromov::{Solution, TracePoint};
+
+/// The numbers of a Gromov-Wasserstein solve, in squared distances times squared mass.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GromovResults {
+    /// The cost of the matching without regularisation, edges and labels weighted: for two spaces
+    /// of mass 1, the square of the Gromov-Wasserstein distance (of its entropic plan).
+    pub transport: f64,
+    /// The part of the distances in it.
+    pub structure: f64,
+    /// The part of the labels in it.
+    pub labels: f64,
+    /// epsilon (2 m S(P) - m²).
+    pub regularisation: f64,
+    /// The penalties of KL nodes.
+    pub marginal: f64,
+    /// The objective: the sum of transport, regularisation and marginal.
+    pub total: f64,
+    /// The mass of the plan.
+    pub mass: f64,
+    /// Linearised problems solved.
+    pub outer_iterations: usize,
+    /// Sweeps over the tree, for all starts together.
+    pub sweeps: usize,
+    /// How far the plan is from the one before, in L1, for a mass of 1: a bound.
+    pub change: f64,
+    /// True if the stop test was met.
+    pub converged: bool,
+    /// True if the iteration goes to and fro between two plans.
+    pub cycling: bool,
+    /// True if the run was stopped from outside.
+    pub interrupted: bool,
+    /// The entropic strength of the plan.
+    pub epsilon: f64,
+    /// The seed of the start that these results are from.
+    pub seed: u64,
+    /// Objective, transport and seed of every start, the best first.
+    pub starts: Vec<StartRecord>,
+    /// Seconds in the solver, for all starts together.
+    pub seconds: f64,
+    /// The device that solved, in one line.
+    pub device: String,
+    /// The way there.
+    pub trace: Vec<TracePoint>,
+}
+
+/// What one start led to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct StartRecord {
+    /// Its seed.
+    pub seed: u64,
+    /// The objective.
+    pub total: f64,
+    /// The cost of the matching.
+    pub transport: f64,
+    /// True if the stop test was met.
+    pub converged: bool,
+}
+
+impl GromovResults {
+    /// The results of several starts, the best first; `None` for none.
+    pub fn of(solutions: &[Solution]) -> Option<Self> {
+        let best = solutions.first()?;
+        let start = |solution: &Solution| StartRecord {
+            seed: solution.seed,
+            total: solution.terms.total(),
+            transport: solution.terms.transport(),
+            converged: solution.converged,
+        };
+        Some(Self {
+            transport: best.terms.transport(),
+            structure: best.terms.structure,
+            labels: best.terms.labels,
+            regularisation: best.terms.regularisation,
+            marginal: best.terms.marginal,
+            total: best.terms.total(),
+            mass: best.mass,
+            outer_iterations: best.iterations,
+            sweeps: best.sweeps,
+            change: best.change,
+            converged: best.converged,
+            cycling: best.cycling,
+            interrupted: best.interrupted,
+            epsilon: best.epsilon,
+            seed: best.seed,
+            starts: solutions.iter().map(start).collect(),
+            seconds: best.seconds,
+            device: best.device.clone(),
+            trace: best.trace.clone(),
+        })
+    }
+}
