@@ -13,6 +13,8 @@ use gaspard::{
 use ndarray::{ArrayD, Axis, stack};
 use serde::Serialize;
 
+use super::gromov::barycenter::GromovOptions;
+use super::gromov::{self, SpaceOptions, Surface};
 use super::inputs::Input;
 use super::options::{Common, MassOption};
 use super::outputs;
@@ -29,6 +31,8 @@ Example:
       Writes way.png (the barycenter with equal weights), way_strip.png (21 frames side by side,
       from the heart over the star to the ring) and way.gif (the same, moving).";
 
+/// The entropic strength of Wasserstein barycenters that are not told one.
+const EPSILON: f64 = 1e-3;
 /// Seconds that a frame of an animation stays.
 const SECONDS_PER_FRAME: f64 = 0.1;
 
@@ -42,7 +46,11 @@ const SECONDS_PER_FRAME: f64 = 0.1;
 pub(super) struct Arguments {
     /// Pictures, or .npy densities of 1 to 3 axes
     #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
+    pub(super) inputs: Vec<PathBuf>,
+    /// What is averaged: where mass lies (wasserstein), or shapes by the distances within them,
+    /// wherever they lie and however they are turned (gromov), also with labels (fused)
+    #[arg(long, value_enum, value_name = "WHICH", default_value = "wasserstein")]
+    pub(super) metric: Metric,
     /// How much each input counts: numbers that sum to 1; frames take weights of their own [default:
     /// equal]
     #[arg(long, value_name = "W,W,...", value_delimiter = ',', allow_hyphen_values = true)]
@@ -50,34 +58,32 @@ pub(super) struct Arguments {
     /// Cells of the barycenter: rows and columns, for other densities one number an axis [default:
     /// those of the first input]
     #[arg(long, value_name = "HxW", value_parser = parse_support)]
-    support: Option<Grid>,
-    /// Entropic strength, in units of the squared side of the box: a point is blurred to a Gaussian
-    /// of variance epsilon / 2, unless --debiased
-    #[arg(long, value_name = "NUMBER", default_value_t = 1e-3, allow_negative_numbers = true)]
-    epsilon: f64,
+    pub(super) support: Option<Grid>,
+    /// Entropic strength. For wasserstein in units of the squared side of the box: a point is
+    /// blurred to a Gaussian of variance epsilon / 2, unless --debiased [default: 1e-3]. Else in
+    /// squared distances [default: 1e-3 of the square of the mean distance]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub(super) epsilon: Option<f64>,
     /// Take the entropic blur out
     #[arg(long)]
     debiased: bool,
-    /// Which pixels of a picture carry mass; dark also draws results dark on light
-    #[arg(long, value_enum, value_name = "WHICH", default_value = "light")]
-    mass: MassOption,
     /// Write the barycenter as a picture: one pixel a cell for 2 axes, bars for 1, slices for 3
     #[arg(long, value_name = "FILE.png", 
-          required_unless_present_any = ["npy", "json", "animation", "frames_npy"])]
-    out: Option<PathBuf>,
+          required_unless_present_any = ["npy", "json", "animation", "frames_npy", "picture"])]
+    pub(super) out: Option<PathBuf>,
     /// Write the barycenter as an array on its support, summing to 1
     #[arg(long, value_name = "FILE.npy")]
-    npy: Option<PathBuf>,
+    pub(super) npy: Option<PathBuf>,
     /// Also interpolate in so many frames, from the first input over all others to the last: with
     /// --out NAME.png, a strip NAME_strip.png and an animation NAME.gif
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(2..=100_000))]
-    frames: Option<u64>,
+    pub(super) frames: Option<u64>,
     /// Write the animation here instead: .gif, or .png or .apng for animated PNG
     #[arg(long, value_name = "FILE", requires = "frames")]
     animation: Option<PathBuf>,
     /// Write the frames as one array, the frames along its first axis, each summing to 1
     #[arg(long, value_name = "FILE.npy", requires = "frames")]
-    frames_npy: Option<PathBuf>,
+    pub(super) frames_npy: Option<PathBuf>,
     /// Colours of pictures [default: grey, or paper with --mass dark]
     #[arg(long, value_enum, value_name = "NAME")]
     colours: Option<Colours>,
@@ -86,7 +92,24 @@ pub(super) struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..))]
     enlarge: u32,
     #[command(flatten)]
-    common: Common,
+    pub(super) spaces: SpaceOptions,
+    #[command(flatten)]
+    pub(super) gromov: GromovOptions,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// `--metric`, in the words of clap and of JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Metric {
+    /// Wasserstein: mass moves to where it is needed
+    #[default]
+    Wasserstein,
+    /// Gromov-Wasserstein: shapes are matched by their distances
+    Gromov,
+    /// Fused Gromov-Wasserstein: by their distances and labels
+    Fused,
 }
 
 /// `--colours`, in clap's words.
@@ -132,7 +155,7 @@ struct Report<'a> {
 
 impl Arguments {
     /// Where the strip and the animation go.
-    fn frame_files(&self) -> (Option<PathBuf>, Option<PathBuf>) {
+    pub(super) fn frame_files(&self) -> (Option<PathBuf>, Option<PathBuf>) {
         let Some(out) = self.out.as_ref().filter(|_| self.frames.is_some()) else {
             return (None, self.animation.clone());
         };
@@ -142,18 +165,38 @@ impl Arguments {
         (Some(out.with_file_name(name)), Some(animation))
     }
 
-    fn weights(&self) -> Vec<f64> {
+    pub(super) fn weights(&self) -> Vec<f64> {
         let equal = || vec![1.0 / self.inputs.len() as f64; self.inputs.len()];
         self.weights.clone().unwrap_or_else(equal)
     }
 
     fn style(&self) -> Style {
-        let natural = match self.mass {
+        let natural = match self.spaces.mass {
             MassOption::Dark => Colours::Paper,
             MassOption::Light | MassOption::Alpha => Colours::Grey,
         };
         let colours = self.colours.unwrap_or(natural);
         Style::new(colours.into()).upscale(Upscale::Factor(self.enlarge))
+    }
+
+    /// Refuses what only spaces have.
+    fn check_wasserstein(&self) -> Result<()> {
+        let SpaceOptions { space, law, rho, labels, .. } = &self.spaces;
+        let given = [
+            ("--space", *space != Surface::Plane),
+            ("--law", !law.is_empty()),
+            ("--rho", rho.is_some()),
+            ("--labels", !labels.is_empty()),
+            ("--picture", self.gromov.picture.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((option, _)) => Err(Error::parameter(
+                option,
+                "Wasserstein barycenters have no use for it",
+                "add --metric gromov or --metric fused, or leave it out",
+            )),
+        }
     }
 
     fn check_endings(&self) -> Result<()> {
@@ -171,11 +214,20 @@ impl Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     arguments.check_endings()?;
+    if arguments.metric != Metric::Wasserstein {
+        if arguments.debiased {
+            let problem = "only Wasserstein barycenters can be debiased".to_owned();
+            return Err(Error::parameter("--debiased", problem, "leave it out"));
+        }
+        return gromov::barycenter::run(arguments);
+    }
+    arguments.check_wasserstein()?;
+    let epsilon = arguments.epsilon.unwrap_or(EPSILON);
     let (strip_file, animation_file) = arguments.frame_files();
     let files =
         [&arguments.out, &arguments.npy, &arguments.frames_npy, &strip_file, &animation_file];
     let files = files.into_iter().flatten().map(PathBuf::as_path);
-    let mut session = Session::begin(&arguments.common, Some(arguments.epsilon), files)?;
+    let mut session = Session::begin(&arguments.common, Some(epsilon), files)?;
     let measures = read(arguments, &session)?;
     let grid = support(arguments, &measures)?;
     let weights = arguments.weights();
@@ -183,12 +235,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         .weights(&weights)
         .support(Support::Grid(grid.clone()))
         .debiased(arguments.debiased)
-        .control(arguments.common.control(arguments.epsilon));
+        .control(arguments.common.control(epsilon));
     problem.validate()?;
     session.lap("read");
 
     let engine = session.open_device()?;
-    check_epsilon(arguments, &measures, &grid, &session, &engine)?;
+    check_epsilon(epsilon, &measures, &grid, &session, &engine)?;
     let mut watch = session.watch();
     let mean = problem.solve_with(&engine, &mut watch)?;
     let frames = match arguments.frames {
@@ -199,9 +251,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     };
     drop(watch);
     session.lap("solve");
-    let found = |solution: &BarycenterSolution| {
-        Results::of_barycenter(solution, &engine, arguments.epsilon)
-    };
+    let found = |solution: &BarycenterSolution| Results::of_barycenter(solution, &engine, epsilon);
     let frame_results: Vec<_> = frames.iter().map(found).collect();
     let results = together(found(&mean), &frame_results);
     session.summarise(&results, "iterations");
@@ -229,7 +279,7 @@ fn read(arguments: &Arguments, session: &Session) -> Result<Vec<Measure>> {
     let mut measures: Vec<Measure> = Vec::with_capacity(arguments.inputs.len());
     let mut axes = None;
     for path in &arguments.inputs {
-        let input = Input::read(path, arguments.mass.into())?;
+        let input = Input::read(path, arguments.spaces.mass.into())?;
         let measure = input.density()?.normalised();
         let expected = *axes.get_or_insert(input.values.ndim());
         if input.values.ndim() != expected {
@@ -262,7 +312,7 @@ fn support(arguments: &Arguments, measures: &[Measure]) -> Result<Grid> {
 }
 
 fn check_epsilon(
-    arguments: &Arguments,
+    epsilon: f64,
     measures: &[Measure],
     grid: &Grid,
     session: &Session,
@@ -272,7 +322,7 @@ fn check_epsilon(
     let between =
         |measure: &Measure| Geometry::between(measure.support(), &support, Cost::SquaredEuclidean);
     let geometries = measures.iter().map(between).collect::<Result<Vec<_>>>()?;
-    session.check_epsilon(engine, arguments.epsilon, &geometries)
+    session.check_epsilon(engine, epsilon, &geometries)
 }
 
 fn frames(
@@ -306,7 +356,7 @@ fn on_grid(solution: &BarycenterSolution, grid: &Grid) -> Result<ArrayD<f64>> {
     })
 }
 
-fn write_mean(arguments: &Arguments, density: &ArrayD<f64>) -> Result<()> {
+pub(super) fn write_mean(arguments: &Arguments, density: &ArrayD<f64>) -> Result<()> {
     if let Some(path) = &arguments.out {
         save_png(path, density.view(), &arguments.style())?;
     }
@@ -316,7 +366,7 @@ fn write_mean(arguments: &Arguments, density: &ArrayD<f64>) -> Result<()> {
     Ok(())
 }
 
-fn write_frames(
+pub(super) fn write_frames(
     arguments: &Arguments,
     (strip_file, animation_file): (Option<&Path>, Option<&Path>),
     frames: &[ArrayD<f64>],

@@ -82,7 +82,12 @@ impl<'a> Session<'a> {
 
     /// Watches a solve.
     pub(super) fn watch(&self) -> Watch {
-        Watch::new(self.common.quiet)
+        Watch::new(self.common.quiet, "marginal error")
+    }
+
+    /// Watches a Gromov-Wasserstein solve.
+    pub(super) fn watch_plans(&self) -> Watch {
+        Watch::new(self.common.quiet, "change of the plan")
     }
 
     /// Refuses an epsilon so small beside the costs that the device's numbers cannot tell them

@@ -15,6 +15,8 @@ const BETWEEN_LINES: Duration = Duration::from_secs(2);
 /// Shows how a solve gets on, and passes Ctrl-C on to it.
 pub(super) struct Watch {
     display: Display,
+    /// What the residual is.
+    residual: &'static str,
 }
 
 enum Display {
@@ -24,8 +26,9 @@ enum Display {
 }
 
 impl Watch {
-    /// Shows nothing if `quiet`, but still listens for Ctrl-C.
-    pub(super) fn new(quiet: bool) -> Self {
+    /// Shows nothing if `quiet`, but still listens for Ctrl-C. `residual` is what progress is
+    /// measured by.
+    pub(super) fn new(quiet: bool, residual: &'static str) -> Self {
         let display = if quiet {
             Display::None
         } else if std::io::stderr().is_terminal() {
@@ -39,23 +42,24 @@ impl Watch {
         } else {
             Display::Lines { last: Instant::now() }
         };
-        Self { display }
+        Self { display, residual }
     }
 }
 
 impl Observer for Watch {
     fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        let what = self.residual;
         match &mut self.display {
             Display::None => {}
             Display::Bar(bar) => {
                 bar.set_length(progress.max_iterations as u64);
                 bar.set_position(progress.iteration as u64);
-                bar.set_message(standing(progress));
+                bar.set_message(standing(what, progress));
             }
             Display::Lines { last } => {
                 if last.elapsed() >= BETWEEN_LINES {
                     *last = Instant::now();
-                    let (iteration, standing) = (progress.iteration, standing(progress));
+                    let (iteration, standing) = (progress.iteration, standing(what, progress));
                     writeln!(std::io::stderr(), "iteration {iteration}: {standing}").ok();
                 }
             }
@@ -76,10 +80,8 @@ impl Drop for Watch {
     }
 }
 
-fn standing(progress: &Progress) -> String {
+fn standing(what: &str, progress: &Progress) -> String {
     let Progress { residual, tolerance, epsilon, part: (part, parts), .. } = progress;
     let part = if *parts > 1 { format!("{part} of {parts}: ") } else { String::new() };
-    format!(
-        "{part}marginal error {residual:.1e}, to reach {tolerance:.1e}, at epsilon {epsilon:.3e}"
-    )
+    format!("{part}{what} {residual:.1e}, to reach {tolerance:.1e}, at epsilon {epsilon:.3e}")
 }

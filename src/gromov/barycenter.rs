@@ -82,9 +82,11 @@ impl Barycenter {
         Ok(self)
     }
 
-    /// What the inputs ask of their marginals: fixed, or KL for unbalanced barycenters.
-    pub fn law(mut self, law: Law) -> Self {
-        self.problem.nodes[1..].iter_mut().for_each(|node| node.law = law);
+    /// What each input asks of its marginal: fixed, or KL for unbalanced barycenters.
+    pub fn laws(mut self, laws: &[Law]) -> Self {
+        for (node, &law) in self.problem.nodes[1..].iter_mut().zip(laws) {
+            node.law = law;
+        }
         self
     }
 

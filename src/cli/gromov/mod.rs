@@ -1,5 +1,6 @@
 //! `gaspard gromov`: spaces matched by their distances.
 
+pub(super) mod barycenter;
 mod picture;
 mod spaces;
 mod spec;
@@ -19,7 +20,8 @@ use super::options::{Common, ReferenceOption};
 use super::outputs;
 use super::session::Session;
 use super::status::Status;
-use spaces::{NamedSpace, SpaceOptions, kinds_of};
+use spaces::{NamedSpace, kinds_of};
+pub(super) use spaces::{SpaceOptions, Surface};
 
 const EXAMPLE: &str = r#"Examples:
   gaspard gromov heart.png star.png --epsilon 2e-4 --seeds 8 --picture matched.png
@@ -82,7 +84,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE.npy")]
     coupling: Option<PathBuf>,
     /// Draw pictures side by side: the first coloured by place, the others by where their mass
-    /// comes from
+    /// comes from; with labels, in the colours of the labels
     #[arg(long, value_name = "FILE.png")]
     picture: Option<PathBuf>,
     #[command(flatten)]
@@ -196,7 +198,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     session.lap("read");
 
     let engine = session.open_device()?;
-    let mut watch = session.watch();
+    let mut watch = session.watch_plans();
     let solutions = solve(problem, &control, &engine, &mut watch)?;
     drop(watch);
     session.lap("solve");
@@ -285,7 +287,8 @@ fn write(arguments: &Arguments, described: &Described, best: &Solution) -> Resul
         npy::write(path, plan.view().into_dyn())?;
     }
     if let Some(path) = &arguments.picture {
-        picture::write(path, &described.problem, &described.spaces, best)?;
+        let grids: Vec<_> = described.spaces.iter().map(|named| named.grid.as_ref()).collect();
+        picture::write(path, &described.problem, &grids, 0, best)?;
     }
     Ok(())
 }

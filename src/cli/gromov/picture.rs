@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use gaspard::gromov::{Problem, Solution};
+use gaspard::gromov::{GridSpace, Problem, Solution};
 use gaspard::report::mosaic::mosaic;
 use gaspard::report::picture::write_png;
 use gaspard::{Error, Result};
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array1, Array2, Array3, Axis};
 
 use super::spaces::NamedSpace;
 
@@ -28,16 +28,22 @@ pub(super) fn check(problem: &Problem, spaces: &[NamedSpace]) -> Result<()> {
     }
 }
 
-/// Draws the first space coloured by place, and every other one in the colours that the plans
-/// bring: colour(y) = sum_x P(x, y) colour(x) / P(y), edge after edge.
+/// Draws one space coloured by place, and every other one in the colours that the plans bring:
+/// colour(y) = sum_x P(x, y) colour(x) / P(y), edge after edge. Where points have labels, all are
+/// in the colours of their labels.
 pub(super) fn write(
     path: &Path,
     problem: &Problem,
-    spaces: &[NamedSpace],
+    grids: &[Option<&GridSpace>],
+    first: usize,
     best: &Solution,
 ) -> Result<()> {
-    let mut colours: Vec<Option<Array2<f64>>> = vec![None; spaces.len()];
-    colours[0] = spaces[0].grid.as_ref().map(|grid| by_place(grid.shape, &grid.cells));
+    let labels = |node: usize| problem.nodes[node].space.labels.as_ref();
+    let mut colours: Vec<Option<Array2<f64>>> =
+        (0..grids.len()).map(|node| labels(node).map(|labels| by_label(labels))).collect();
+    if colours[first].is_none() {
+        colours[first] = grids[first].map(|grid| by_place(grid.shape, &grid.cells));
+    }
     // As many rounds as there are edges reach every node of the tree.
     for _ in &problem.edges {
         for (edge, plan) in problem.edges.iter().zip(&best.plans) {
@@ -49,24 +55,43 @@ pub(super) fn write(
             colours[brought.0] = Some(brought.1);
         }
     }
-    let pictures = spaces
-        .iter()
-        .zip(&colours)
-        .zip(&best.marginals)
-        .filter_map(|((named, colours), marginal)| {
-            let (grid, colours) = (named.grid.as_ref()?, colours.as_ref()?);
-            let mut picture = Array3::zeros((grid.shape[0], grid.shape[1], 3));
-            let heaviest = marginal.iter().copied().fold(0.0, f64::max);
-            for ((&cell, colour), &mass) in grid.cells.iter().zip(colours.rows()).zip(marginal) {
-                if mass > FAINTEST * heaviest {
-                    let place = (cell / grid.shape[1], cell % grid.shape[1]);
-                    picture.index_axis_mut(Axis(0), place.0).row_mut(place.1).assign(&colour);
-                }
-            }
-            Some(picture)
-        })
-        .collect::<Vec<_>>();
+    let pictures = grids.iter().zip(&colours).zip(&best.marginals);
+    let pictures: Vec<_> = pictures
+        .filter_map(|((grid, colours), marginal)| Some(draw((*grid)?, colours.as_ref()?, marginal)))
+        .collect();
     write_png(path, &mosaic(&pictures)?)
+}
+
+/// The mean colour of every cell that carries enough mass; cells may hold several points.
+fn draw(grid: &GridSpace, colours: &Array2<f64>, marginal: &Array1<f64>) -> Array3<f64> {
+    let [rows, columns] = grid.shape;
+    let mut sums = Array2::<f64>::zeros((rows * columns, 3));
+    let mut masses = vec![0.0; rows * columns];
+    for ((&cell, colour), &mass) in grid.cells.iter().zip(colours.rows()).zip(marginal) {
+        sums.row_mut(cell).scaled_add(mass, &colour);
+        masses[cell] += mass;
+    }
+    let heaviest = masses.iter().copied().fold(0.0, f64::max);
+    Array3::from_shape_fn((rows, columns, 3), |(row, column, k)| {
+        let cell = row * columns + column;
+        let shown = masses[cell] > FAINTEST * heaviest;
+        if shown { sums[[cell, k]] / masses[cell] } else { 0.0 }
+    })
+}
+
+/// Colours that tell labels apart, red and blue first.
+fn by_label(labels: &[usize]) -> Array2<f64> {
+    const PALETTE: [[f64; 3]; 8] = [
+        [0.90, 0.20, 0.20],
+        [0.25, 0.45, 0.95],
+        [0.25, 0.75, 0.35],
+        [0.95, 0.80, 0.20],
+        [0.70, 0.35, 0.85],
+        [0.20, 0.80, 0.85],
+        [0.95, 0.55, 0.15],
+        [0.75, 0.75, 0.75],
+    ];
+    Array2::from_shape_fn((labels.len(), 3), |(point, k)| PALETTE[labels[point] % 8][k])
 }
 
 /// Averages of colours by the rows of a plan.

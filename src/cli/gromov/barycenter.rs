@@ -1,0 +1,219 @@
+//! `gaspard barycenter --metric gromov|fused`: the average of spaces on a grid.
+
+use std::path::{Path, PathBuf};
+
+use gaspard::gromov::{Barycenter, GridSpace, Solution};
+use gaspard::report::gromov::GromovResults;
+use gaspard::report::record::RunRecord;
+use gaspard::{Engine, Error, Result};
+use ndarray::ArrayD;
+use serde::Serialize;
+
+use super::spaces::{NamedSpace, Surface, kinds_of};
+use super::{StartOptions, picture};
+use crate::cli::barycenter::{Arguments, Metric, write_frames, write_mean};
+use crate::cli::inputs::Input;
+use crate::cli::options::{MassOption, ReferenceOption};
+use crate::cli::outputs;
+use crate::cli::session::Session;
+use crate::cli::status::Status;
+
+/// What only spaces have.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Spaces")]
+pub(in crate::cli) struct GromovOptions {
+    #[command(flatten)]
+    pub starts: StartOptions,
+    /// The labels of the support's cells [default: every cell once with every label]
+    #[arg(long, value_name = "FILE.npy", requires = "labels")]
+    pub support_labels: Option<PathBuf>,
+    /// What the entropy is relative to
+    #[arg(long, value_enum, value_name = "WHICH", default_value = "counting")]
+    pub reference: ReferenceOption,
+    /// Draw inputs and barycenter side by side: the first input coloured by place, all else by
+    /// where its mass comes from; with labels, in the colours of the labels
+    #[arg(long, value_name = "FILE.png")]
+    pub picture: Option<PathBuf>,
+}
+
+/// The JSON of a run.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    results: &'a GromovResults,
+    metric: Metric,
+    inputs: Vec<String>,
+    weights: Vec<f64>,
+    support: [usize; 2],
+    laws: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    frames: Vec<GromovResults>,
+    record: RunRecord,
+}
+
+/// Inputs and support.
+struct Spaces {
+    inputs: Vec<NamedSpace>,
+    support: GridSpace,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Status> {
+    let options = &arguments.gromov;
+    let (strip_file, animation_file) = arguments.frame_files();
+    options
+        .picture
+        .iter()
+        .try_for_each(|path| outputs::check_ending("--picture", path, &["png"]))?;
+    let files = [
+        &arguments.out,
+        &arguments.npy,
+        &arguments.frames_npy,
+        &strip_file,
+        &animation_file,
+        &options.picture,
+    ];
+    let files = files.into_iter().flatten().map(PathBuf::as_path);
+    let mut session = Session::begin(&arguments.common, arguments.epsilon, files)?;
+    let spaces = read(arguments, &session)?;
+    let problem = problem(arguments, &spaces, &session.host())?;
+    problem.problem().validate()?;
+    let scale = problem.problem().scale();
+    let epsilon = arguments.epsilon.unwrap_or(1e-3 * scale);
+    let control = options.starts.control(&arguments.common, epsilon);
+    control.validate()?;
+    if arguments.frames.is_some() && spaces.inputs.len() != 2 {
+        let problem = format!("there are {} inputs", spaces.inputs.len());
+        let remedy = "the way between spaces takes two";
+        return Err(Error::parameter("--frames", problem, remedy));
+    }
+    session.note(&format!("epsilon {epsilon:.3e}"));
+    session.lap("read");
+
+    let engine = session.open_device()?;
+    let mut watch = session.watch_plans();
+    let solutions = problem.solve(&control, &engine, &mut watch)?;
+    let Some(results) = GromovResults::of(&solutions) else {
+        session.warn("interrupted before the first plan: there is nothing to write");
+        return Ok(Status::Interrupted);
+    };
+    let mut frames = Vec::new();
+    if let Some(count) = arguments.frames.filter(|_| !results.interrupted) {
+        session.note(&format!("{count} frames"));
+        frames = problem.solve_frames(count as usize, &control, &engine, &mut watch)?;
+    }
+    drop(watch);
+    session.lap("solve");
+    let frame_results: Vec<_> =
+        frames.iter().filter_map(|frame| GromovResults::of(std::slice::from_ref(frame))).collect();
+    let results = together(results, &frame_results);
+    session.summarise_gromov(&results);
+
+    let density = |solution: &Solution| -> Result<ArrayD<f64>> {
+        let drawn = spaces.support.draw(Barycenter::weights_of(solution))?;
+        let mass = drawn.sum();
+        Ok((drawn / mass).into_dyn())
+    };
+    write_mean(arguments, &density(&solutions[0])?)?;
+    if !frames.is_empty() {
+        let drawn = frames.iter().map(density).collect::<Result<Vec<_>>>()?;
+        write_frames(arguments, (strip_file.as_deref(), animation_file.as_deref()), &drawn)?;
+    }
+    if let Some(path) = &options.picture {
+        draw(path, &problem, &spaces, &solutions[0])?;
+    }
+    session.finish(&engine, &results, |record| Report {
+        results: &results,
+        metric: arguments.metric,
+        inputs: spaces.inputs.iter().map(|named| named.name.clone()).collect(),
+        weights: arguments.weights(),
+        support: spaces.support.shape,
+        laws: problem.problem().nodes[1..].iter().map(|node| node.law.to_string()).collect(),
+        frames: frame_results,
+        record,
+    })
+}
+
+fn read(arguments: &Arguments, session: &Session) -> Result<Spaces> {
+    let options = &arguments.spaces;
+    let fused = arguments.metric == Metric::Fused;
+    if fused == options.labels.is_empty() {
+        return Err(Error::parameter(
+            "--labels",
+            if fused { "--metric fused has none" } else { "--metric gromov has no use for them" },
+            "give one file for each input with --metric fused",
+        ));
+    }
+    let labels = options.read_labels(arguments.inputs.len())?;
+    let inputs = (arguments.inputs.iter().enumerate())
+        .map(|(index, path)| {
+            let labels = labels.as_ref().map(|labels| &labels[index]);
+            let named = NamedSpace::read(path, labels, options)?;
+            let (name, points) = (&named.name, named.space.len());
+            session.note(&format!("{name}: a space of {points} points"));
+            Ok(named)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let shape = support_shape(arguments, &inputs)?;
+    let support = match options.space {
+        Surface::Plane => GridSpace::whole_plane(shape)?,
+        Surface::Sphere => GridSpace::whole_sphere(shape)?,
+    };
+    let support = match (&arguments.gromov.support_labels, fused) {
+        (None, false) => support,
+        (None, true) => {
+            let kinds = kinds_of(inputs.iter().map(|named| &named.space));
+            support.times_labels(kinds)
+        }
+        (Some(path), _) => {
+            let labels = Input::read(path, MassOption::default().into())?.values;
+            let named = NamedSpace::of_grid("the support", support, Some(&labels))?;
+            let NamedSpace { space, grid, .. } = named;
+            let grid = grid.expect("made of a grid");
+            GridSpace { space, ..grid }
+        }
+    };
+    Ok(Spaces { inputs, support })
+}
+
+/// Rows and columns: those asked for, or those of the first picture.
+fn support_shape(arguments: &Arguments, inputs: &[NamedSpace]) -> Result<[usize; 2]> {
+    match &arguments.support {
+        Some(grid) => grid.shape().try_into().map_err(|_| {
+            let problem = format!("it has {} axes", grid.dimension());
+            Error::parameter("--support", problem, "give rows and columns, as in 64x64")
+        }),
+        None => inputs[0].grid.as_ref().map(|grid| grid.shape).ok_or_else(|| {
+            let problem = "the first input is not a picture".to_owned();
+            Error::parameter("--support", problem, "give rows and columns, as in 64x64")
+        }),
+    }
+}
+
+fn problem(arguments: &Arguments, spaces: &Spaces, host: &Engine) -> Result<Barycenter> {
+    let inputs: Vec<_> = spaces.inputs.iter().map(|named| &named.space).collect();
+    let mut problem = Barycenter::of(&inputs, &spaces.support.space)
+        .weights(&arguments.weights())?
+        .laws(&arguments.spaces.laws(inputs.len())?)
+        .reference(arguments.gromov.reference.into());
+    if arguments.metric == Metric::Fused {
+        let kinds = kinds_of(inputs.iter().copied().chain([&spaces.support.space]));
+        problem = problem.fused(arguments.spaces.fused(kinds, host)?);
+    }
+    Ok(problem)
+}
+
+/// The barycenter's results; of the frames, how they ended and how long they took.
+fn together(mean: GromovResults, frames: &[GromovResults]) -> GromovResults {
+    GromovResults {
+        converged: mean.converged && frames.iter().all(|frame| frame.converged),
+        interrupted: mean.interrupted || frames.iter().any(|frame| frame.interrupted),
+        seconds: mean.seconds + frames.iter().map(|frame| frame.seconds).sum::<f64>(),
+        ..mean
+    }
+}
+
+fn draw(path: &Path, problem: &Barycenter, spaces: &Spaces, best: &Solution) -> Result<()> {
+    let mut grids = vec![Some(&spaces.support)];
+    grids.extend(spaces.inputs.iter().map(|named| named.grid.as_ref()));
+    picture::write(path, problem.problem(), &grids, 1, best)
+}
