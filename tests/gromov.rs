@@ -63,6 +63,26 @@ fn small_problems() -> Vec<(&'static str, Problem)> {
     }
     chain.fused = Some(Fused { alpha: 0.5, label_costs });
     problems.push(("chain, KL, labels", chain));
+    let mut squared = |points: usize, mass: f64, dimension: usize| {
+        let places =
+            Array2::from_shape_simple_fn((points, dimension), || random.random_range(0.0..1.0));
+        let weights = Array1::from_elem(points, mass / points as f64);
+        Space::from_points(places, Cost::SquaredEuclidean, weights).unwrap()
+    };
+    let mut thin = Problem::default();
+    let centre = thin.node(squared(4, 1.0, 2), Law::Free);
+    for (points, dimension, weight) in [(3, 2, 0.5), (4, 3, 0.3), (3, 1, 0.2)] {
+        let leaf = thin.node(squared(points, 1.0, dimension), Law::Fixed);
+        thin.edge(leaf, centre, weight);
+    }
+    problems.push(("star, squared", thin));
+    let mut mixed = Problem { reference: Reference::Uniform, ..Problem::default() };
+    mixed.node(squared(4, 1.2, 2), Law::Kl { rho: 0.3 });
+    mixed.node(problems[0].1.nodes[0].space.clone(), Law::Kl { rho: 0.5 });
+    mixed.node(squared(3, 0.7, 2), Law::Kl { rho: 0.2 });
+    mixed.edge(0, 1, 1.0);
+    mixed.edge(1, 2, 0.6);
+    problems.push(("chain, KL, squared at the ends", mixed));
     problems
 }
 

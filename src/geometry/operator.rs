@@ -164,6 +164,18 @@ impl Operator {
         }
     }
 
+    /// Moves the points of a batch of points, given coordinate by coordinate, all problems
+    /// together. They are taken as they are: centre them.
+    pub(crate) fn set_points(&mut self, engine: &Engine, x: &[f64], y: &[f64]) -> Result<()> {
+        let Kind::Points(points) = &mut self.kind else {
+            return Err(Error::data("the geometry", "it has no points", "give points"));
+        };
+        check_length("the points of the rows", x.len(), points.x.len())?;
+        check_length("the points of the columns", y.len(), points.y.len())?;
+        engine.write(&mut points.x, x)?;
+        engine.write(&mut points.y, y)
+    }
+
     /// The layout of the batch.
     pub fn blocks(&self) -> &Blocks {
         &self.blocks

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 
 use super::linearise::{Found, Linearised};
 use super::plan::{Plan, Terms, Weights, best_share};
-use super::start::{product_plan, random_entries};
+use super::start::{product_plan, product_rows, random_rows};
 use super::{Control, Problem, Solution, Start, Update};
 use crate::engine::Engine;
 use crate::error::Result;
@@ -131,30 +131,15 @@ impl Run<'_> {
             })
             .collect();
         let (problem, control) = (self.problem, self.control);
-        let mut marginals = vec![Vec::new(); problem.edges.len()];
-        self.linearised.set_plans(|index, track| {
+        self.linearised.start(|index, track| {
             let edge = problem.edges[index];
-            let size = |node: usize| problem.nodes[node].space.len();
-            let entries = match control.start {
-                Start::Random => random_entries(
-                    control.seed.wrapping_add(track as u64),
-                    index,
-                    size(edge.rows),
-                    size(edge.cols),
-                ),
+            match control.start {
+                Start::Random => random_rows(control.seed.wrapping_add(track as u64), index),
                 Start::Product => {
-                    let normalised = |node: usize| &nodes.marginals[node] / nodes.mass;
-                    let (a, b) = (normalised(edge.rows), normalised(edge.cols));
-                    Array2::from_shape_fn((a.len(), b.len()), |(i, j)| a[i] * b[j])
+                    product_rows(&nodes.marginals[edge.rows], &nodes.marginals[edge.cols])
                 }
-            };
-            let sums = |axis| -> Array1<f64> { entries.sum_axis(ndarray::Axis(axis)) };
-            marginals[index].push([sums(1), sums(0)]);
-            entries.into_raw_vec_and_offset().0
-        })?;
-        self.linearised.linearise(&marginals)?;
-        self.linearised.step(&vec![1.0; count])?;
-        Ok(())
+            }
+        })
     }
 
     fn tolerance(&self) -> f64 {
@@ -180,11 +165,13 @@ impl Run<'_> {
         }
         let weights = Weights { problem: self.problem, epsilon };
         for iteration in 1..=self.control.max_iterations {
-            if !self.problem.mass_is_fixed() {
-                let constants: Vec<f64> =
-                    self.tracks.iter().map(|track| weights.constant(&track.at)).collect();
-                self.linearised.set_constants(&constants, epsilon)?;
-            }
+            let constant = |track: &Track| match self.problem.mass_is_fixed() {
+                // A constant of all plans changes nothing.
+                true => 0.0,
+                false => weights.constant(&track.at),
+            };
+            let constants: Vec<f64> = self.tracks.iter().map(constant).collect();
+            self.linearised.set_references(&constants, epsilon)?;
             self.solve_linear(epsilon, observer)?;
             let all_found = self.linearised.evaluate(epsilon)?;
             let mut shares = vec![0.0; self.tracks.len()];

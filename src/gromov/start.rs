@@ -1,10 +1,11 @@
 //! Where the iteration starts.
 
-use ndarray::Array2;
+use ndarray::Array1;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Problem;
+use super::linearise::StartRows;
 use super::plan::Plan;
 use crate::linear::Law;
 use crate::linear::tree::Reference;
@@ -22,7 +23,7 @@ pub(super) fn product_plan(problem: &Problem) -> Plan {
         let points = node.space.len() as f64;
         let total = node.space.weights.sum();
         let marginal = match node.law {
-            Law::Free => ndarray::Array1::from_elem(node.space.len(), mass / points),
+            Law::Free => Array1::from_elem(node.space.len(), mass / points),
             _ => &node.space.weights * (mass / total),
         };
         for (&p, &mu) in marginal.iter().zip(&node.space.weights) {
@@ -40,11 +41,16 @@ pub(super) fn product_plan(problem: &Problem) -> Plan {
     Plan { mass, energy: 0.0, labels: 0.0, entropy, marginals }
 }
 
-/// Entries drawn from the uniform distribution and divided by their sum.
-pub(super) fn random_entries(seed: u64, edge: usize, rows: usize, cols: usize) -> Array2<f64> {
+/// The rows of a plan whose entries are drawn from the uniform distribution.
+pub(super) fn random_rows(seed: u64, edge: usize) -> StartRows<'static> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(edge as u64);
-    let entries = Array2::from_shape_simple_fn((rows, cols), || random.random::<f64>());
-    let sum = entries.sum();
-    entries / sum
+    Box::new(move |_, entries| entries.fill_with(|| random.random::<f64>()))
+}
+
+/// The rows of the product of two measures.
+pub(super) fn product_rows<'a>(a: &'a Array1<f64>, b: &'a Array1<f64>) -> StartRows<'a> {
+    Box::new(move |row, entries| {
+        entries.iter_mut().zip(b).for_each(|(entry, b)| *entry = a[row] * b);
+    })
 }

@@ -1,0 +1,341 @@
+//! The linearised problem on an engine: a tree whose edge costs follow the plan.
+
+mod factored;
+mod stored;
+
+use ndarray::Array2;
+
+use super::distances::Distances;
+use super::plan::Plan;
+use super::{Edge, Problem};
+use crate::engine::{Array, Engine};
+use crate::error::Result;
+use crate::kernels::linear::segment_sum::compensated_sum;
+use crate::linear::tree::{Forest, NodeValues};
+use factored::Factored;
+use stored::Stored;
+
+/// Writes a row of the plan that an edge starts from; what it sums to does not matter.
+pub(super) type StartRows<'a> = Box<dyn FnMut(usize, &mut [f64]) + 'a>;
+
+/// A batch of linearised problems that differ in the plan they are linearised at. All costs are
+/// those of the plan scaled to mass 1, so that epsilon and the laws stay as they are (spec 3.1,
+/// divided by the mass).
+pub(super) struct Linearised {
+    pub forest: Forest,
+    engine: Engine,
+    nodes: Vec<Distances>,
+    edges: Vec<(Edge, Costs)>,
+    /// Holds one product on the way to the other.
+    scratch: Array,
+    /// log nu of every node, for one problem.
+    log_references: Vec<Vec<f64>>,
+    count: usize,
+}
+
+/// The costs of an edge, in the form that its spaces allow.
+enum Costs {
+    Stored(Stored),
+    Factored(Box<Factored>),
+}
+
+/// What the plan of a linearised problem is worth.
+pub(super) struct Found {
+    pub plan: Plan,
+    /// The quadratic part of F between the plan that the problem was linearised at, scaled to
+    /// mass 1, and this one.
+    pub cross_energy: f64,
+    /// Potentials over epsilon of every node.
+    pub potentials: Vec<Vec<f64>>,
+}
+
+/// What the plan of an edge is worth, for one problem.
+struct EdgeTerms {
+    /// The costs of pairs, summed over the plan.
+    linear: f64,
+    /// What costs depend on one point only, summed over the plan.
+    unary: f64,
+    /// sum t_e (1 - alpha) <Lab_e, P_e>.
+    labels: f64,
+}
+
+/// What is known at the ends of an edge, rows first, problem after problem.
+struct Ends<'a> {
+    marginals: [&'a [f64]; 2],
+    /// (D∘D) times the marginals.
+    squares: [&'a [f64]; 2],
+    /// The mass of every problem's plan.
+    masses: &'a [f64],
+}
+
+impl Linearised {
+    pub(super) fn new(engine: &Engine, problem: &Problem, count: usize) -> Result<Self> {
+        engine.require(
+            "the problem",
+            predicted_bytes(engine, problem, count),
+            "use fewer points, fewer starts at once, squared Euclidean distances, whose plans are \
+             never stored, or another device",
+        )?;
+        let nodes = (problem.nodes.iter().enumerate())
+            .map(|(node, spec)| {
+                let points = distinct_points(problem, node);
+                Distances::new(engine, &spec.space, points, has_factors(problem, node))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let mut operators = Vec::new();
+        let mut edges = Vec::new();
+        for &edge in &problem.edges {
+            let (costs, operator) = if is_factored(problem, edge) {
+                let ends = [&nodes[edge.rows], &nodes[edge.cols]];
+                let (factored, operator) = Factored::new(engine, problem, edge, ends, count)?;
+                (Costs::Factored(Box::new(factored)), operator)
+            } else {
+                let distinct = distinct_points(problem, edge.cols);
+                let (stored, operator) = Stored::new(engine, problem, edge, count, distinct)?;
+                (Costs::Stored(stored), operator)
+            };
+            edges.push((edge, costs));
+            operators.push(operator);
+        }
+        // The costs on the engine have the weights of the edges in them.
+        let mut tree = problem.linear_tree()?;
+        tree.edges.iter_mut().for_each(|edge| edge.weight = 1.0);
+        let forest = Forest::with_operators(engine, &vec![&tree; count], operators)?;
+        let log_references = (0..problem.nodes.len())
+            .map(|node| {
+                let all = engine.download(&forest.nodes[node].arrays.log_reference)?;
+                Ok(all[..problem.nodes[node].space.len()].to_vec())
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let products = edges.iter().map(|(edge, costs)| match costs {
+            Costs::Stored(_) => problem.nodes[edge.rows].space.len() * nodes[edge.cols].len(),
+            Costs::Factored(_) => 0,
+        });
+        let scratch = engine.zeros("product", products.max().unwrap_or(0))?;
+        Ok(Self { forest, engine: engine.clone(), nodes, edges, scratch, log_references, count })
+    }
+
+    /// The costs of the problems linearised at plans that are given row by row for every edge and
+    /// problem.
+    pub(super) fn start<'a>(&mut self, rows: impl Fn(usize, usize) -> StartRows<'a>) -> Result<()> {
+        let masses = vec![1.0; self.count];
+        let Self { engine, nodes, edges, scratch, .. } = self;
+        for (index, (edge, costs)) in edges.iter_mut().enumerate() {
+            let plans = (0..masses.len()).map(|problem| rows(index, problem)).collect();
+            let distances = [&nodes[edge.rows], &nodes[edge.cols]];
+            let marginals = match costs {
+                Costs::Stored(stored) => stored.start(engine, plans)?,
+                Costs::Factored(factored) => factored.start(engine, plans, distances)?,
+            };
+            let [a, b] = [0, 1].map(|side| -> Vec<f64> {
+                marginals.iter().flat_map(|sums| sums[side].iter().copied()).collect()
+            });
+            let squares = [
+                squares(engine, distances[0], &a, masses.len())?,
+                squares(engine, distances[1], &b, masses.len())?,
+            ];
+            let ends =
+                Ends { marginals: [&a, &b], squares: [&squares[0], &squares[1]], masses: &masses };
+            match costs {
+                Costs::Stored(stored) => stored.linearise(engine, distances, &ends, scratch)?,
+                Costs::Factored(factored) => factored.set_squares(&ends),
+            }
+        }
+        self.step(&masses)
+    }
+
+    /// The plan of the tree's potentials, and the costs of the problem linearised at it. Messages
+    /// must be up to date.
+    pub(super) fn evaluate(&mut self, epsilon: f64) -> Result<Vec<Found>> {
+        let mut found = self.marginals()?;
+        let masses: Vec<f64> = found.iter().map(|one| one.plan.mass).collect();
+        let Self { engine, forest, nodes, edges, scratch, .. } = self;
+        let marginals: Vec<Vec<f64>> = (0..nodes.len())
+            .map(|node| {
+                found.iter().flat_map(|one| one.plan.marginals[node].iter().copied()).collect()
+            })
+            .collect();
+        let squares = (nodes.iter().zip(&marginals))
+            .map(|(distances, marginals)| squares(engine, distances, marginals, masses.len()))
+            .collect::<Result<Vec<_>>>()?;
+        for (index, (edge, costs)) in edges.iter_mut().enumerate() {
+            let Edge { rows, cols, .. } = *edge;
+            let ends = Ends {
+                marginals: [&marginals[rows], &marginals[cols]],
+                squares: [&squares[rows], &squares[cols]],
+                masses: &masses,
+            };
+            let distances = [&nodes[rows], &nodes[cols]];
+            let (terms, energies) = match costs {
+                Costs::Stored(stored) => {
+                    let terms = stored.measure(engine, epsilon, forest.edge(index)?)?;
+                    stored.linearise(engine, distances, &ends, scratch)?;
+                    let energies = stored.energies(engine, epsilon, forest.edge(index)?, &terms)?;
+                    (terms, energies)
+                }
+                Costs::Factored(factored) => {
+                    factored.measure(engine, epsilon, forest.edge(index)?, distances, &ends)?
+                }
+            };
+            for ((one, terms), energy) in found.iter_mut().zip(terms).zip(energies) {
+                one.plan.labels += terms.labels;
+                one.plan.energy += one.plan.mass * energy;
+                one.cross_energy += terms.linear + terms.unary - 0.5 * terms.labels;
+                // sum Q log(Q / nu) = sum of potentials - costs / epsilon.
+                one.plan.entropy -= terms.linear / epsilon;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Marginals, masses and the potentials' part of the entropy.
+    fn marginals(&mut self) -> Result<Vec<Found>> {
+        let mut found: Vec<Found> = (0..self.count).map(|_| Found::empty()).collect();
+        for node in 0..self.nodes.len() {
+            self.forest.hear(node)?;
+            let values = NodeValues::download(&self.forest, node)?;
+            for (index, one) in found.iter_mut().enumerate() {
+                let values = values.of_tree(index);
+                let marginal = values.marginal();
+                let terms: Vec<f64> = marginal
+                    .iter()
+                    .enumerate()
+                    .map(|(point, &p)| {
+                        // The reference on the engine has parts of the costs in it.
+                        let shift = values.log_reference[point] - self.log_references[node][point];
+                        if p > 0.0 { p * (values.potential[point] + shift) } else { 0.0 }
+                    })
+                    .collect();
+                one.plan.entropy += compensated_sum(&terms);
+                one.plan.mass = marginal.sum();
+                one.plan.marginals.push(marginal);
+                one.potentials.push(values.potential);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Moves the costs of every problem by its share towards those around the last plan.
+    pub(super) fn step(&mut self, shares: &[f64]) -> Result<()> {
+        let Self { engine, forest, edges, .. } = self;
+        for (index, (_, costs)) in edges.iter_mut().enumerate() {
+            let (operator, ..) = forest.edge(index)?;
+            match costs {
+                Costs::Stored(stored) => stored.step(engine, shares, operator)?,
+                Costs::Factored(factored) => factored.step(engine, shares, operator)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what costs have beside those of pairs into the references of the nodes, at this
+    /// epsilon: the parts that depend on one point only, and a constant for every problem.
+    pub(super) fn set_references(&mut self, constants: &[f64], epsilon: f64) -> Result<()> {
+        for node in 0..self.nodes.len() {
+            let reference = &self.log_references[node];
+            let mut unary: Vec<f64> = match node {
+                0 => constants.iter().flat_map(|c| vec![*c; reference.len()]).collect(),
+                _ => vec![0.0; self.count * reference.len()],
+            };
+            for (edge, costs) in &self.edges {
+                if let Costs::Factored(factored) = costs {
+                    for (end, side) in [(edge.rows, 0), (edge.cols, 1)] {
+                        if end == node {
+                            let parts = unary.iter_mut().zip(factored.unary(side));
+                            parts.for_each(|(sum, part)| *sum += part);
+                        }
+                    }
+                }
+            }
+            if unary.iter().any(|part| *part != 0.0) {
+                let all = unary.iter().zip(reference.iter().cycle());
+                let all: Vec<f64> = all.map(|(part, log)| log - part / epsilon).collect();
+                self.forest.set_reference(node, &all)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan of an edge of one problem, in f64: exp(f + g - C / epsilon).
+    pub(super) fn plan(
+        &mut self,
+        edge: usize,
+        problem: usize,
+        epsilon: f64,
+    ) -> Result<Array2<f64>> {
+        let engine = &self.engine;
+        let (operator, f, g) = self.forest.edge(edge)?;
+        let (rows, cols) = operator.blocks().size(problem);
+        let f = &engine.download(f)?[problem * rows..(problem + 1) * rows];
+        let g = &engine.download(g)?[problem * cols..(problem + 1) * cols];
+        let costs: Box<dyn Fn(usize, usize) -> f64> = match &self.edges[edge].1 {
+            Costs::Stored(_) => {
+                let all = engine.download(operator.costs().expect("stored"))?;
+                let first = operator.blocks().elements()[problem] as usize;
+                Box::new(move |i, j| all[first + i * cols + j])
+            }
+            Costs::Factored(factored) => factored.costs(problem),
+        };
+        Ok(Array2::from_shape_fn((rows, cols), |(i, j)| {
+            (f[i] + g[j] - costs(i, j) / epsilon).exp()
+        }))
+    }
+}
+
+impl Found {
+    fn empty() -> Self {
+        let plan =
+            Plan { mass: 0.0, energy: 0.0, labels: 0.0, entropy: 0.0, marginals: Vec::new() };
+        Self { plan, cross_energy: 0.0, potentials: Vec::new() }
+    }
+}
+
+/// (D∘D) a for vectors that lie one after another, each of some copies of the points.
+fn squares(
+    engine: &Engine,
+    distances: &Distances,
+    vectors: &[f64],
+    count: usize,
+) -> Result<Vec<f64>> {
+    let points = distances.len();
+    let copies = vectors.len() / count / points;
+    if copies == 1 {
+        return distances.squares(engine, vectors);
+    }
+    let folded = vectors.chunks(points * copies).flat_map(|vector| {
+        (0..points).map(|point| vector.iter().skip(point).step_by(points).sum::<f64>())
+    });
+    let squares = distances.squares(engine, &folded.collect::<Vec<_>>())?;
+    Ok(squares.chunks(points).flat_map(|squares| squares.repeat(copies)).collect())
+}
+
+/// True where one of the ends has factors: then the costs of the edge have them too, and neither
+/// they nor the plan need be stored. Labels have no factors.
+fn is_factored(problem: &Problem, edge: Edge) -> bool {
+    let has = |node: usize| Distances::have_factors(&problem.nodes[node].space);
+    problem.fused.is_none() && (has(edge.rows) || has(edge.cols))
+}
+
+/// True where the factors of a node are used.
+fn has_factors(problem: &Problem, node: usize) -> bool {
+    problem.fused.is_none() && Distances::have_factors(&problem.nodes[node].space)
+}
+
+/// Points of a node whose distances are stored: one copy of them, unless the node is on the rows
+/// of an edge, where copies are not folded.
+fn distinct_points(problem: &Problem, node: usize) -> usize {
+    let space = &problem.nodes[node].space;
+    let on_rows = problem.edges.iter().any(|edge| edge.rows == node);
+    if on_rows { space.len() } else { space.len() / space.copies }
+}
+
+fn predicted_bytes(engine: &Engine, problem: &Problem, count: usize) -> u64 {
+    let size = |node: usize| problem.nodes[node].space.len() as u64;
+    let stored = problem.edges.iter().filter(|edge| !is_factored(problem, **edge));
+    let pairs = stored.map(|edge| size(edge.rows) * size(edge.cols));
+    let largest = pairs.clone().max().unwrap_or(0);
+    let edges = 2 * pairs.sum::<u64>() * count as u64 + largest;
+    let dense = (0..problem.nodes.len()).filter(|node| !has_factors(problem, *node));
+    let distances = dense.map(|node| (distinct_points(problem, node) as u64).pow(2)).sum::<u64>();
+    (edges + distances) * engine.bytes_per_number()
+}
