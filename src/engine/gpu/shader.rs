@@ -54,8 +54,9 @@ macro_rules! common {
     };
 }
 
-/// The includes: no entry points, only functions of values and constants.
-const COMMON: &[(&str, &str)] = common!["cost", "index", "law", "logsumexp", "reduce", "tile"];
+/// The includes: no entry points, and but for `fourier` only functions of values and constants.
+const COMMON: &[(&str, &str)] =
+    common!["cost", "fourier", "index", "law", "logsumexp", "reduce", "tile"];
 
 /// The text that is compiled: imports pasted, conditions decided, repetitions unrolled.
 ///

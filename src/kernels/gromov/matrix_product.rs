@@ -33,7 +33,7 @@ const TILE: usize = 128;
 /// Rows that one CPU task takes.
 const ROWS_PER_TASK: usize = 64;
 /// Multiply-adds that take a device as long as one exponential.
-const MULTIPLY_ADDS_PER_EXPONENTIAL: f64 = 8.0;
+pub(super) const MULTIPLY_ADDS_PER_EXPONENTIAL: f64 = 8.0;
 
 /// Where a row-major matrix lies: the place of its first element in an array, and its sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ fn launch(
 
 /// A window of an array from the last place that a binding may start at, and the place of
 /// `first` in it.
-fn window<'a>(
+pub(super) fn window<'a>(
     gpu: &Gpu,
     array: &'a Array,
     first: usize,

@@ -4,6 +4,11 @@
 pub(crate) mod blend;
 pub(crate) mod coupling_dense;
 pub(crate) mod fold_columns;
+pub(crate) mod fourier_convolve;
+pub(crate) mod fourier_gather;
+pub(crate) mod fourier_scatter;
+pub(crate) mod frequency_product;
+pub(crate) mod grid;
 pub(crate) mod linearised_cost;
 pub(crate) mod matrix_product;
 #[cfg(test)]

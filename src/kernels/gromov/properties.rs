@@ -14,7 +14,7 @@ use crate::kernels::properties::{engines, same_cases};
 use crate::kernels::tiles::Blocks;
 
 /// Numbers between -1 and 1 that a device holds exactly.
-fn numbers(seed: usize, count: usize) -> Vec<f64> {
+pub(super) fn numbers(seed: usize, count: usize) -> Vec<f64> {
     let mix = |i: usize| (i + 1).wrapping_mul(2_654_435_761).wrapping_add(seed * 97) >> 7;
     (0..count).map(|i| (mix(i * i + i + seed) % 2001) as f64 / 1024.0 - 0.976_562_5).collect()
 }
@@ -27,11 +27,11 @@ fn close(engine: &Engine, found: &[f64], wanted: &[f64], scale: f64) {
     }
 }
 
-fn upload(engine: &Engine, values: &[f64]) -> Array {
+pub(super) fn upload(engine: &Engine, values: &[f64]) -> Array {
     engine.upload("values", values).unwrap()
 }
 
-fn naive_product(a: &[f64], b: &[f64], inner: usize, cols: usize) -> Vec<f64> {
+pub(super) fn naive_product(a: &[f64], b: &[f64], inner: usize, cols: usize) -> Vec<f64> {
     let entry = |i: usize, j: usize| -> f64 {
         (0..inner).map(|k| a[i * inner + k] * b[k * cols + j]).sum()
     };
