@@ -3,10 +3,12 @@
 use ndarray::{Array2, Axis, concatenate};
 
 use super::Space;
+use super::problem::{Layout, Surface};
 use crate::engine::{Array, Engine};
 use crate::error::Result;
-use crate::geometry::{Cost, Geometry};
+use crate::geometry::{Cost, Geometry, sphere};
 use crate::kernels::gromov::RowPlan;
+use crate::kernels::gromov::grid::{GridDistances, GridSizes, Room, Structure, Workspace};
 use crate::kernels::gromov::matrix_product::{Place, matrix_product};
 use crate::kernels::gromov::squared_sums::squared_sums;
 use crate::kernels::tiles::Blocks;
@@ -15,6 +17,8 @@ use crate::kernels::tiles::Blocks;
 pub(super) enum Distances {
     /// A stored matrix.
     Dense(Dense),
+    /// Cells of a grid: products by Fourier transforms.
+    Grid(Box<GridDistances>),
     /// A product of two thin matrices on the host.
     Factors(Factors),
 }
@@ -33,22 +37,91 @@ pub(super) struct Factors {
     pub g: Array2<f64>,
 }
 
-impl Distances {
-    /// The distances between the first so many points of a space: one copy of them, or all.
-    pub(super) fn new(
-        engine: &Engine,
-        space: &Space,
-        points: usize,
-        factored: bool,
-    ) -> Result<Self> {
-        match &*space.distances {
-            Geometry::Points { x, cost: Cost::SquaredEuclidean, .. } if factored => {
-                Ok(Self::Factors(Factors::of_points(x, space.unit)))
+/// The form that the distances of a space take: which is cheapest, and what it needs.
+pub(super) enum Form {
+    /// So many points.
+    Dense(usize),
+    /// The cells of a grid.
+    Grid(GridSizes),
+    /// So many columns.
+    Factors,
+}
+
+impl Form {
+    /// The cheapest form for a space of which the first so many points count: one copy of them, or
+    /// all. Factors are for edges that make use of them.
+    pub(super) fn of(space: &Space, points: usize, factored: bool) -> Result<Self> {
+        if factored && Distances::have_factors(space) {
+            return Ok(Self::Factors);
+        }
+        if let Some(layout) = space.layout.as_ref().filter(|layout| layout.cells.len() == points) {
+            let sizes = sizes_of(layout)?;
+            if sizes.work() < (points as f64).powi(2) {
+                return Ok(Self::Grid(sizes));
             }
-            _ => Ok(Self::Dense(Dense::new(engine, space, points)?)),
+        }
+        Ok(Self::Dense(points))
+    }
+
+    /// Bytes that it takes on an engine.
+    pub(super) fn bytes(&self, engine: &Engine) -> u64 {
+        match self {
+            Self::Dense(points) => (*points as u64).pow(2) * engine.bytes_per_number(),
+            Self::Grid(sizes) => sizes.bytes(engine),
+            Self::Factors => 0,
         }
     }
 
+    /// The room that products with so many columns need.
+    pub(super) fn room(&self, engine: &Engine, columns: usize) -> Room {
+        match self {
+            Self::Grid(sizes) => sizes.room(engine, columns),
+            Self::Dense(_) | Self::Factors => Room::default(),
+        }
+    }
+
+    /// The distances of the space in this form.
+    pub(super) fn build(&self, engine: &Engine, space: &Space) -> Result<Distances> {
+        match (self, &*space.distances, &space.layout) {
+            (Self::Factors, Geometry::Points { x, .. }, _) => {
+                Ok(Distances::Factors(Factors::of_points(x, space.unit)))
+            }
+            (Self::Grid(_), _, Some(layout)) => {
+                Ok(Distances::Grid(Box::new(on_grid(engine, space, layout)?)))
+            }
+            (Self::Dense(points), ..) => Ok(Distances::Dense(Dense::new(engine, space, *points)?)),
+            _ => unreachable!("the form was chosen by the space"),
+        }
+    }
+}
+
+fn sizes_of(layout: &Layout) -> Result<GridSizes> {
+    let structure = match layout.surface {
+        Surface::Plane => Structure::Radial,
+        Surface::Sphere => Structure::Circular,
+    };
+    GridSizes::new(structure, layout.shape, Some(&layout.cells))
+}
+
+fn on_grid(engine: &Engine, space: &Space, layout: &Layout) -> Result<GridDistances> {
+    let (shape, cells, unit) = (layout.shape, Some(&layout.cells[..]), space.unit);
+    match layout.surface {
+        Surface::Plane => GridDistances::radial(engine, shape, cells, |down, across| {
+            (down as f64).hypot(across as f64) / unit
+        }),
+        Surface::Sphere => {
+            let (support, _) = sphere::grid(shape[0], shape[1])?;
+            let vectors = support.places()?;
+            GridDistances::circular(engine, shape, cells, |row, other, steps| {
+                let (a, b) = (vectors.row(row * shape[1]), vectors.row(other * shape[1] + steps));
+                let chord = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+                Cost::GreatCircle(1.0).of_square(chord) / unit
+            })
+        }
+    }
+}
+
+impl Distances {
     /// True if the distances of a space have factors.
     pub(super) fn have_factors(space: &Space) -> bool {
         let squared =
@@ -60,38 +133,83 @@ impl Distances {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Dense(dense) => dense.points,
+            Self::Grid(grid) => grid.len(),
             Self::Factors(factors) => factors.f.nrows(),
         }
     }
 
     /// (D∘D) v for vectors that lie one after another.
-    pub(super) fn squares(&self, engine: &Engine, vectors: &[f64]) -> Result<Vec<f64>> {
-        match self {
-            Self::Dense(dense) => {
-                let v = engine.upload("vectors", vectors)?;
-                let mut out = engine.zeros("squares", vectors.len())?;
-                squared_sums(engine, &dense.plan, &dense.matrix, &v, &mut out)?;
-                engine.download(&out)
-            }
-            Self::Factors(factors) => {
-                Ok(vectors.chunks(self.len()).flat_map(|v| factors.squares(v)).collect())
-            }
+    pub(super) fn squares(
+        &self,
+        engine: &Engine,
+        workspace: &mut Workspace,
+        vectors: &[f64],
+    ) -> Result<Vec<f64>> {
+        if let Self::Factors(factors) = self {
+            return Ok(vectors.chunks(self.len()).flat_map(|v| factors.squares(v)).collect());
         }
+        let v = engine.upload("vectors", vectors)?;
+        let mut out = engine.zeros("squares", vectors.len())?;
+        match self {
+            Self::Grid(grid) => grid.squared(engine, workspace, &v, &mut out)?,
+            Self::Dense(dense) => squared_sums(engine, &dense.plan, &dense.matrix, &v, &mut out)?,
+            Self::Factors(_) => {}
+        }
+        engine.download(&out)
     }
 
     /// D M for a few columns on the host.
-    pub(super) fn times_columns(&self, engine: &Engine, m: &Array2<f64>) -> Result<Array2<f64>> {
+    pub(super) fn times_columns(
+        &self,
+        engine: &Engine,
+        workspace: &mut Workspace,
+        m: &Array2<f64>,
+    ) -> Result<Array2<f64>> {
+        if let Self::Factors(factors) = self {
+            return Ok(factors.f.dot(&factors.g.t().dot(m)));
+        }
+        let place = Place::new(0, m.nrows(), m.ncols());
+        let values: Vec<f64> = m.iter().copied().collect();
+        let mut out = engine.zeros("product", values.len())?;
+        let m = engine.upload("columns", &values)?;
+        self.times(engine, workspace, (&m, place), (&mut out, place))?;
+        let shape = (place.rows, place.cols);
+        Ok(Array2::from_shape_vec(shape, engine.download(&out)?).expect("as it was"))
+    }
+
+    /// out = D M on the engine.
+    pub(super) fn times(
+        &self,
+        engine: &Engine,
+        workspace: &mut Workspace,
+        (m, m_place): (&Array, Place),
+        (out, out_place): (&mut Array, Place),
+    ) -> Result<()> {
         match self {
-            Self::Factors(factors) => Ok(factors.f.dot(&factors.g.t().dot(m))),
             Self::Dense(dense) => {
-                let place = Place::new(0, m.nrows(), m.ncols());
-                let values: Vec<f64> = m.iter().copied().collect();
-                let mut out = engine.zeros("product", values.len())?;
-                let m = engine.upload("columns", &values)?;
-                dense.times(engine, (&m, place), (&mut out, place))?;
-                let shape = (place.rows, place.cols);
-                Ok(Array2::from_shape_vec(shape, engine.download(&out)?).expect("as it was"))
+                matrix_product(engine, dense.whole(), (m, m_place), (out, out_place))
             }
+            Self::Grid(grid) => grid.times(engine, workspace, (m, m_place), (out, out_place)),
+            Self::Factors(_) => unreachable!("factors are multiplied on the host"),
+        }
+    }
+
+    /// out = M D on the engine.
+    pub(super) fn times_from_right(
+        &self,
+        engine: &Engine,
+        workspace: &mut Workspace,
+        (m, m_place): (&Array, Place),
+        (out, out_place): (&mut Array, Place),
+    ) -> Result<()> {
+        match self {
+            Self::Dense(dense) => {
+                matrix_product(engine, (m, m_place), dense.whole(), (out, out_place))
+            }
+            Self::Grid(grid) => {
+                grid.times_from_right(engine, workspace, (m, m_place), (out, out_place))
+            }
+            Self::Factors(_) => unreachable!("factors are multiplied on the host"),
         }
     }
 }
@@ -107,26 +225,8 @@ impl Dense {
         })
     }
 
-    /// out = D M.
-    pub(super) fn times(
-        &self,
-        engine: &Engine,
-        (m, m_place): (&Array, Place),
-        (out, out_place): (&mut Array, Place),
-    ) -> Result<()> {
-        let whole = Place::new(0, self.points, self.points);
-        matrix_product(engine, (&self.matrix, whole), (m, m_place), (out, out_place))
-    }
-
-    /// out = M D.
-    pub(super) fn times_from_right(
-        &self,
-        engine: &Engine,
-        (m, m_place): (&Array, Place),
-        (out, out_place): (&mut Array, Place),
-    ) -> Result<()> {
-        let whole = Place::new(0, self.points, self.points);
-        matrix_product(engine, (m, m_place), (&self.matrix, whole), (out, out_place))
+    fn whole(&self) -> (&Array, Place) {
+        (&self.matrix, Place::new(0, self.points, self.points))
     }
 }
 
@@ -165,6 +265,7 @@ mod tests {
     use ndarray::{Array1, array};
 
     use super::*;
+    use crate::gromov::GridSpace;
 
     #[test]
     fn factors_are_the_squared_distances() {
@@ -173,17 +274,46 @@ mod tests {
         let space = Space::from_points(points, Cost::SquaredEuclidean, weights).unwrap();
         let space = space.in_units_of(1.7).unwrap();
         let engine = Engine::cpu();
-        let thin = Distances::new(&engine, &space, 4, true).unwrap();
-        let thick = Distances::new(&engine, &space, 4, false).unwrap();
+        let mut workspace = Workspace::new(&engine, Room::default()).unwrap();
+        let [thin, thick] = [true, false]
+            .map(|factored| Form::of(&space, 4, factored).unwrap().build(&engine, &space).unwrap());
         assert!(matches!(thin, Distances::Factors(_)) && matches!(thick, Distances::Dense(_)));
         let m = array![[1.0, 0.0], [0.5, -2.0], [0.0, 3.0], [1.0, 1.0]];
-        let [a, b] = [&thin, &thick].map(|d| d.times_columns(&engine, &m).unwrap());
+        let [a, b] = [&thin, &thick].map(|d| d.times_columns(&engine, &mut workspace, &m).unwrap());
         assert!((&a - &b).mapv(f64::abs).sum() < 1e-13);
         let v = [0.1, 0.7, 0.2, -0.3];
-        let [a, b] = [&thin, &thick].map(|d| d.squares(&engine, &v).unwrap());
+        let [a, b] = [&thin, &thick].map(|d| d.squares(&engine, &mut workspace, &v).unwrap());
         assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-13));
         let Distances::Factors(factors) = thin else { unreachable!() };
         let swapped = factors.swapped(&factors.g, 1.7);
         assert!((swapped - factors.f).mapv(f64::abs).sum() < 1e-13);
+    }
+
+    /// Pictures and fields on the sphere, whole and in part: what the kernels make of the grid are
+    /// the distances of the space.
+    #[test]
+    fn grids_are_their_distances() {
+        let mask = |shape: (usize, usize)| {
+            Array2::from_shape_fn(shape, |(i, j)| f64::from(u8::from((i * 7 + j * 3) % 5 < 3)))
+        };
+        let spaces = [
+            GridSpace::whole_plane([5, 8]).unwrap(),
+            GridSpace::plane(mask((9, 4)).view()).unwrap(),
+            GridSpace::whole_sphere([6, 10]).unwrap(),
+            GridSpace::sphere(mask((7, 9)).view()).unwrap(),
+        ];
+        let engine = Engine::cpu();
+        for GridSpace { space, .. } in spaces {
+            let layout = space.layout.as_ref().unwrap();
+            let grid = on_grid(&engine, &space, layout).unwrap();
+            let room = sizes_of(layout).unwrap().room(&engine, space.len());
+            let mut workspace = Workspace::new(&engine, room).unwrap();
+            let found = Distances::Grid(Box::new(grid))
+                .times_columns(&engine, &mut workspace, &Array2::eye(space.len()))
+                .unwrap();
+            for ((i, j), found) in found.indexed_iter() {
+                assert!((found - space.distance(i, j)).abs() < 1e-13, "{i}, {j}: {found}");
+            }
+        }
     }
 }

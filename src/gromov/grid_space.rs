@@ -5,6 +5,7 @@ use std::f64::consts::PI;
 use ndarray::{Array1, Array2, ArrayView2};
 
 use super::Space;
+use super::problem::{Layout, Surface};
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry, Support, sphere};
 
@@ -27,7 +28,8 @@ impl GridSpace {
     /// [`Error::Data`] for a picture without mass, or with values that are negative or not finite.
     pub fn plane(density: ArrayView2<'_, f64>) -> Result<Self> {
         let (rows, columns) = density.dim();
-        Self::carrying(density, |cells| plane_distances([rows, columns], cells))
+        let distances = |cells: &[usize]| plane_distances([rows, columns], cells);
+        Self::carrying(density, Surface::Plane, distances)
     }
 
     /// All cells of a grid in the plane, as [`GridSpace::plane`] measures them, with equal weights:
@@ -36,7 +38,7 @@ impl GridSpace {
     /// # Errors
     /// [`Error::Data`] for a grid without cells.
     pub fn whole_plane(shape: [usize; 2]) -> Result<Self> {
-        Self::whole(shape, |cells| plane_distances(shape, cells))
+        Self::whole(shape, Surface::Plane, |cells| plane_distances(shape, cells))
     }
 
     /// The cells of a field on the sphere that carry mass: rows from north to south, columns along
@@ -49,7 +51,8 @@ impl GridSpace {
         let (rows, columns) = field.dim();
         let (support, areas) = sphere::grid(rows, columns)?;
         let areas = areas.into_shape_with_order((rows, columns)).expect("one a cell");
-        Self::carrying((&field * &areas).view(), |cells| sphere_distances(&support, cells))
+        let distances = |cells: &[usize]| sphere_distances(&support, cells);
+        Self::carrying((&field * &areas).view(), Surface::Sphere, distances)
     }
 
     /// All cells of a grid on the sphere with equal weights: a support for barycenters.
@@ -58,7 +61,7 @@ impl GridSpace {
     /// [`Error::Data`] for a grid without cells.
     pub fn whole_sphere(shape: [usize; 2]) -> Result<Self> {
         let (support, _) = sphere::grid(shape[0], shape[1])?;
-        Self::whole(shape, |cells| sphere_distances(&support, cells))
+        Self::whole(shape, Surface::Sphere, |cells| sphere_distances(&support, cells))
     }
 
     /// Values of the points at their cells, and zero elsewhere.
@@ -91,6 +94,7 @@ impl GridSpace {
                 copies: labels,
                 weights: weights.repeat(labels).into(),
                 labels: Some((0..labels * points).map(|place| place / points).collect()),
+                layout: space.layout,
             },
             shape,
             cells: cells.repeat(labels),
@@ -99,6 +103,7 @@ impl GridSpace {
 
     fn carrying(
         density: ArrayView2<'_, f64>,
+        surface: Surface,
         distances: impl Fn(&[usize]) -> Result<(Geometry, f64)>,
     ) -> Result<Self> {
         let (rows, columns) = density.dim();
@@ -116,18 +121,25 @@ impl GridSpace {
         let mass = weights.sum();
         let (geometry, unit) = distances(&cells)?;
         let space = Space::new(geometry, weights / mass)?.in_units_of(unit)?;
-        Ok(Self { space, shape: [rows, columns], cells })
+        Ok(Self::laid_out(space, surface, [rows, columns], cells))
     }
 
     fn whole(
         shape: [usize; 2],
+        surface: Surface,
         distances: impl Fn(&[usize]) -> Result<(Geometry, f64)>,
     ) -> Result<Self> {
         let count = shape[0] * shape[1];
         let cells: Vec<usize> = (0..count).collect();
         let (geometry, unit) = distances(&cells)?;
         let weights = Array1::from_elem(count, 1.0 / count.max(1) as f64);
-        Ok(Self { space: Space::new(geometry, weights)?.in_units_of(unit)?, shape, cells })
+        let space = Space::new(geometry, weights)?.in_units_of(unit)?;
+        Ok(Self::laid_out(space, surface, shape, cells))
+    }
+
+    fn laid_out(space: Space, surface: Surface, shape: [usize; 2], cells: Vec<usize>) -> Self {
+        let layout = Some(Layout { surface, shape, cells: cells.clone() });
+        Self { space: Space { layout, ..space }, shape, cells }
     }
 }
 

@@ -28,6 +28,27 @@ pub struct Space {
     pub weights: Array1<f64>,
     /// The label of every point, for [`Fused`] problems.
     pub labels: Option<Vec<usize>>,
+    /// Where the points are cells of a grid, which makes products with the distances cheap.
+    pub(super) layout: Option<Layout>,
+}
+
+/// The cells of a grid that the points of a space are.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Layout {
+    pub surface: Surface,
+    /// Rows and columns of the grid.
+    pub shape: [usize; 2],
+    /// The cell of every point.
+    pub cells: Vec<usize>,
+}
+
+/// What a grid is a grid on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Surface {
+    /// Euclidean distances between cells of side 1.
+    Plane,
+    /// Great circles between cells of equal angles.
+    Sphere,
 }
 
 impl Space {
@@ -38,7 +59,7 @@ impl Space {
     /// negative, infinite or not symmetric.
     pub fn new(distances: impl Into<Arc<Geometry>>, weights: Array1<f64>) -> Result<Self> {
         let distances = distances.into();
-        let space = Self { distances, unit: 1.0, copies: 1, weights, labels: None };
+        let space = Self { distances, unit: 1.0, copies: 1, weights, labels: None, layout: None };
         space.validate("the space")?;
         Ok(space)
     }

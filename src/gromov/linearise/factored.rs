@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::geometry::{Cost, Geometry, Operator, Side};
 use crate::gromov::distances::{Distances, Factors};
 use crate::gromov::{Edge, Problem};
+use crate::kernels::gromov::grid::Workspace;
 
 /// Directions in which factors vary less than this, beside the one in which they vary most, are
 /// left out.
@@ -69,7 +70,7 @@ impl Factored {
     ) -> Result<(Self, Operator)> {
         let columns_of = |side: usize| match distances[side] {
             Distances::Factors(factors) => factors.f.ncols(),
-            Distances::Dense(_) => usize::MAX,
+            Distances::Dense(_) | Distances::Grid(_) => usize::MAX,
         };
         let low = usize::from(columns_of(1) < columns_of(0));
         let factors = factors_of(distances[low]);
@@ -114,6 +115,7 @@ impl Factored {
         engine: &Engine,
         plans: Vec<StartRows<'_>>,
         distances: [&Distances; 2],
+        workspace: &mut Workspace,
     ) -> Result<Vec<[Vec<f64>; 2]>> {
         let [n, m] = self.sizes;
         let g = &factors_of(distances[self.low]).g;
@@ -140,7 +142,7 @@ impl Factored {
                 sums.iter_mut().for_each(|sum| *sum /= total);
             }
             received /= total;
-            let h = distances[1 - self.low].times_columns(engine, &received)?;
+            let h = distances[1 - self.low].times_columns(engine, workspace, &received)?;
             self.fresh[problem].h = h.reversed_axes();
             marginals.push(sums);
         }
@@ -164,6 +166,7 @@ impl Factored {
         (operator, f, g): (&mut Operator, &Array, &Array),
         distances: [&Distances; 2],
         ends: &Ends<'_>,
+        workspace: &mut Workspace,
     ) -> Result<(Vec<EdgeTerms>, Vec<f64>)> {
         let (count, other) = (self.fresh.len(), self.sizes[1 - self.low]);
         let mut sums = engine.zeros("linear part", f.len())?;
@@ -179,7 +182,8 @@ impl Factored {
                 received[(column * count + problem) * other + point]
             });
             let mass = ends.masses[problem];
-            let h = distances[1 - self.low].times_columns(engine, &of_g)?.reversed_axes();
+            let h =
+                distances[1 - self.low].times_columns(engine, workspace, &of_g)?.reversed_axes();
             let of_f = factors_of(distances[self.low]).swapped(&of_g, self.unit);
             let product = (&of_f * &h.t()).sum();
             let mut energy = -2.0 * product;
@@ -310,7 +314,7 @@ fn principal(matrix: &Array2<f64>) -> (Array2<f64>, Vec<f64>) {
 fn factors_of(distances: &Distances) -> &Factors {
     match distances {
         Distances::Factors(factors) => factors,
-        Distances::Dense(_) => unreachable!("chosen because it has factors"),
+        _ => unreachable!("chosen because it has factors"),
     }
 }
 

@@ -5,11 +5,12 @@ mod stored;
 
 use ndarray::Array2;
 
-use super::distances::Distances;
+use super::distances::{Distances, Form};
 use super::plan::Plan;
 use super::{Edge, Problem};
 use crate::engine::{Array, Engine};
 use crate::error::Result;
+use crate::kernels::gromov::grid::{Room, Workspace};
 use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::linear::tree::{Forest, NodeValues};
 use factored::Factored;
@@ -26,11 +27,18 @@ pub(super) struct Linearised {
     engine: Engine,
     nodes: Vec<Distances>,
     edges: Vec<(Edge, Costs)>,
-    /// Holds one product on the way to the other.
-    scratch: Array,
+    scratch: Scratch,
     /// log nu of every node, for one problem.
     log_references: Vec<Vec<f64>>,
     count: usize,
+}
+
+/// What all products share.
+struct Scratch {
+    /// Holds one product on the way to the other.
+    product: Array,
+    /// Room for the transforms of grids.
+    workspace: Workspace,
 }
 
 /// The costs of an edge, in the form that its spaces allow.
@@ -70,17 +78,22 @@ struct Ends<'a> {
 
 impl Linearised {
     pub(super) fn new(engine: &Engine, problem: &Problem, count: usize) -> Result<Self> {
+        let forms = (problem.nodes.iter().enumerate())
+            .map(|(node, spec)| {
+                let points = distinct_points(problem, node);
+                Form::of(&spec.space, points, problem.fused.is_none())
+            })
+            .collect::<Result<Vec<_>>>()?;
         engine.require(
             "the problem",
-            predicted_bytes(engine, problem, count),
+            predicted_bytes(engine, problem, &forms, count),
             "use fewer points, fewer starts at once, squared Euclidean distances, whose plans are \
              never stored, or another device",
         )?;
-        let nodes = (problem.nodes.iter().enumerate())
-            .map(|(node, spec)| {
-                let points = distinct_points(problem, node);
-                Distances::new(engine, &spec.space, points, has_factors(problem, node))
-            })
+        let room = forms.iter().map(|form| form.room(engine, most_points(problem)));
+        let room = room.fold(Room::default(), Room::or);
+        let nodes = (problem.nodes.iter().zip(&forms))
+            .map(|(node, form)| form.build(engine, &node.space))
             .collect::<Result<Vec<_>>>()?;
         let mut operators = Vec::new();
         let mut edges = Vec::new();
@@ -111,7 +124,10 @@ impl Linearised {
             Costs::Stored(_) => problem.nodes[edge.rows].space.len() * nodes[edge.cols].len(),
             Costs::Factored(_) => 0,
         });
-        let scratch = engine.zeros("product", products.max().unwrap_or(0))?;
+        let scratch = Scratch {
+            product: engine.zeros("product", products.max().unwrap_or(0))?,
+            workspace: Workspace::new(engine, room)?,
+        };
         Ok(Self { forest, engine: engine.clone(), nodes, edges, scratch, log_references, count })
     }
 
@@ -125,14 +141,16 @@ impl Linearised {
             let distances = [&nodes[edge.rows], &nodes[edge.cols]];
             let marginals = match costs {
                 Costs::Stored(stored) => stored.start(engine, plans)?,
-                Costs::Factored(factored) => factored.start(engine, plans, distances)?,
+                Costs::Factored(factored) => {
+                    factored.start(engine, plans, distances, &mut scratch.workspace)?
+                }
             };
             let [a, b] = [0, 1].map(|side| -> Vec<f64> {
                 marginals.iter().flat_map(|sums| sums[side].iter().copied()).collect()
             });
             let squares = [
-                squares(engine, distances[0], &a, masses.len())?,
-                squares(engine, distances[1], &b, masses.len())?,
+                squares(engine, distances[0], &mut scratch.workspace, &a, masses.len())?,
+                squares(engine, distances[1], &mut scratch.workspace, &b, masses.len())?,
             ];
             let ends =
                 Ends { marginals: [&a, &b], squares: [&squares[0], &squares[1]], masses: &masses };
@@ -156,7 +174,9 @@ impl Linearised {
             })
             .collect();
         let squares = (nodes.iter().zip(&marginals))
-            .map(|(distances, marginals)| squares(engine, distances, marginals, masses.len()))
+            .map(|(distances, marginals)| {
+                squares(engine, distances, &mut scratch.workspace, marginals, masses.len())
+            })
             .collect::<Result<Vec<_>>>()?;
         for (index, (edge, costs)) in edges.iter_mut().enumerate() {
             let Edge { rows, cols, .. } = *edge;
@@ -174,7 +194,8 @@ impl Linearised {
                     (terms, energies)
                 }
                 Costs::Factored(factored) => {
-                    factored.measure(engine, epsilon, forest.edge(index)?, distances, &ends)?
+                    let (parts, workspace) = (forest.edge(index)?, &mut scratch.workspace);
+                    factored.measure(engine, epsilon, parts, distances, &ends, workspace)?
                 }
             };
             for ((one, terms), energy) in found.iter_mut().zip(terms).zip(energies) {
@@ -294,18 +315,19 @@ impl Found {
 fn squares(
     engine: &Engine,
     distances: &Distances,
+    workspace: &mut Workspace,
     vectors: &[f64],
     count: usize,
 ) -> Result<Vec<f64>> {
     let points = distances.len();
     let copies = vectors.len() / count / points;
     if copies == 1 {
-        return distances.squares(engine, vectors);
+        return distances.squares(engine, workspace, vectors);
     }
     let folded = vectors.chunks(points * copies).flat_map(|vector| {
         (0..points).map(|point| vector.iter().skip(point).step_by(points).sum::<f64>())
     });
-    let squares = distances.squares(engine, &folded.collect::<Vec<_>>())?;
+    let squares = distances.squares(engine, workspace, &folded.collect::<Vec<_>>())?;
     Ok(squares.chunks(points).flat_map(|squares| squares.repeat(copies)).collect())
 }
 
@@ -316,11 +338,6 @@ fn is_factored(problem: &Problem, edge: Edge) -> bool {
     problem.fused.is_none() && (has(edge.rows) || has(edge.cols))
 }
 
-/// True where the factors of a node are used.
-fn has_factors(problem: &Problem, node: usize) -> bool {
-    problem.fused.is_none() && Distances::have_factors(&problem.nodes[node].space)
-}
-
 /// Points of a node whose distances are stored: one copy of them, unless the node is on the rows
 /// of an edge, where copies are not folded.
 fn distinct_points(problem: &Problem, node: usize) -> usize {
@@ -329,13 +346,18 @@ fn distinct_points(problem: &Problem, node: usize) -> usize {
     if on_rows { space.len() } else { space.len() / space.copies }
 }
 
-fn predicted_bytes(engine: &Engine, problem: &Problem, count: usize) -> u64 {
+/// Points of the largest space.
+fn most_points(problem: &Problem) -> usize {
+    problem.nodes.iter().map(|node| node.space.len()).max().unwrap_or(0)
+}
+
+fn predicted_bytes(engine: &Engine, problem: &Problem, forms: &[Form], count: usize) -> u64 {
     let size = |node: usize| problem.nodes[node].space.len() as u64;
     let stored = problem.edges.iter().filter(|edge| !is_factored(problem, **edge));
     let pairs = stored.map(|edge| size(edge.rows) * size(edge.cols));
     let largest = pairs.clone().max().unwrap_or(0);
-    let edges = 2 * pairs.sum::<u64>() * count as u64 + largest;
-    let dense = (0..problem.nodes.len()).filter(|node| !has_factors(problem, *node));
-    let distances = dense.map(|node| (distinct_points(problem, node) as u64).pow(2)).sum::<u64>();
-    (edges + distances) * engine.bytes_per_number()
+    let edges = (2 * pairs.sum::<u64>() * count as u64 + largest) * engine.bytes_per_number();
+    let rooms = forms.iter().map(|form| form.room(engine, most_points(problem)));
+    let room = rooms.fold(Room::default(), Room::or).bytes(engine);
+    edges + room + forms.iter().map(|form| form.bytes(engine)).sum::<u64>()
 }

@@ -2,11 +2,11 @@
 
 use ndarray::Array2;
 
-use super::{EdgeTerms, Ends, StartRows};
+use super::{EdgeTerms, Ends, Scratch, StartRows};
 use crate::engine::{Array, Engine};
 use crate::error::Result;
 use crate::geometry::Operator;
-use crate::gromov::distances::{Dense, Distances};
+use crate::gromov::distances::Distances;
 use crate::gromov::{Edge, Problem};
 use crate::kernels::gromov::RowPlan;
 use crate::kernels::gromov::blend::blend;
@@ -157,9 +157,10 @@ impl Stored {
         engine: &Engine,
         distances: [&Distances; 2],
         ends: &Ends<'_>,
-        scratch: &mut Array,
+        scratch: &mut Scratch,
     ) -> Result<()> {
-        let [rows, cols] = distances.map(dense);
+        let [rows, cols] = distances;
+        let Scratch { product: half, workspace } = scratch;
         let Self { share, plan, fresh, folded, labels, .. } = self;
         let (count, width) = (plan.blocks.count(), distances[1].len());
         let (n, m) = plan.blocks.size(0);
@@ -170,8 +171,8 @@ impl Stored {
         let whole = Place::new(0, n, width);
         for problem in 0..count {
             let place = Place::new(problem * n * width, n, width);
-            rows.times(engine, (product, place), (scratch, whole))?;
-            cols.times_from_right(engine, (scratch, whole), (product, place))?;
+            rows.times(engine, workspace, (product, place), (half, whole))?;
+            cols.times_from_right(engine, workspace, (half, whole), (product, place))?;
         }
         let scaled = |squares: &[f64], points: usize| -> Vec<f64> {
             let each = squares.chunks(points).zip(ends.masses);
@@ -235,13 +236,6 @@ impl Stored {
 
 fn by_problem(sums: &[f64], count: usize) -> Vec<f64> {
     sums.chunks(sums.len() / count).map(compensated_sum).collect()
-}
-
-fn dense(distances: &Distances) -> &Dense {
-    match distances {
-        Distances::Dense(dense) => dense,
-        Distances::Factors(_) => unreachable!("edges of spaces with factors are not stored"),
-    }
 }
 
 impl LabelCosts {

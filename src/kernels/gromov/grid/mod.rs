@@ -127,11 +127,6 @@ impl GridDistances {
         })
     }
 
-    /// What it takes, and the room that products need.
-    pub(crate) fn sizes(&self) -> &GridSizes {
-        &self.sizes
-    }
-
     /// How many points.
     pub(crate) fn len(&self) -> usize {
         self.raster.points()
