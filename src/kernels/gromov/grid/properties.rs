@@ -116,7 +116,7 @@ fn check(engine: &Engine, case: &Case, k: usize, planned: usize) {
     let squares: Vec<f64> = matrix.iter().map(|d| d * d).collect();
     let distances = case.build(engine).unwrap();
     assert_eq!(distances.len(), points);
-    let mut workspace = Workspace::new(engine, distances.sizes().room(engine, planned)).unwrap();
+    let mut workspace = Workspace::new(engine, distances.sizes.room(engine, planned)).unwrap();
 
     // Columns of very different sizes, two by two as they travel.
     let mut m = numbers(points + k, points * k);
@@ -251,7 +251,7 @@ fn spaces_share_a_workspace() {
             Case::new(Structure::Circular, [5, 8], None),
         ];
         let all = cases.each_ref().map(|case| case.build(&engine).unwrap());
-        let rooms = all.each_ref().map(|distances| distances.sizes().room(&engine, 6));
+        let rooms = all.each_ref().map(|distances| distances.sizes.room(&engine, 6));
         let mut workspace = Workspace::new(&engine, rooms[0].or(rooms[1])).unwrap();
         for (case, distances) in cases.iter().zip(&all) {
             let v = numbers(2, distances.len());
@@ -301,7 +301,7 @@ fn grids_that_are_too_large_for_a_device_are_refused() {
 fn matrices_of_other_sizes_are_refused() {
     let engine = Engine::cpu();
     let distances = Case::new(Structure::Radial, [3, 4], None).build(&engine).unwrap();
-    let mut workspace = Workspace::new(&engine, distances.sizes().room(&engine, 2)).unwrap();
+    let mut workspace = Workspace::new(&engine, distances.sizes.room(&engine, 2)).unwrap();
     let m = engine.zeros("m", 100).unwrap();
     let mut out = engine.zeros("out", 100).unwrap();
     assert!(distances.squared(&engine, &mut workspace, &m, &mut out).is_err());
