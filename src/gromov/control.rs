@@ -1,5 +1,6 @@
 //! How the outer iteration goes along.
 
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::linear::schedule::positive;
 
@@ -34,7 +35,8 @@ pub struct Control {
     /// Entropic strength, in the units of squared distances.
     pub epsilon: f64,
     /// Stop when two plans in a row differ by at most this in L1, for a mass of 1, by the bound of
-    /// Pinsker's inequality: 2 is everything. `None`: 1e-3 on the CPU, 1e-2 on a GPU.
+    /// Pinsker's inequality: 2 is everything; and the marginals of fixed nodes are off by no more.
+    /// `None`: 1e-3 on the CPU, 1e-2 on a GPU.
     pub tolerance: Option<f64>,
     /// Stop after so many outer iterations at the latest.
     pub max_iterations: usize,
@@ -104,6 +106,11 @@ impl Control {
             }
         }
         Ok(())
+    }
+
+    /// The change of the plan to stop at, on this engine.
+    pub(super) fn tolerance_on(&self, engine: &Engine) -> f64 {
+        self.tolerance.unwrap_or(if engine.is_gpu() { 1e-2 } else { 1e-3 })
     }
 
     /// The epsilons that are solved at, one after the other, for spaces of this mean squared

@@ -26,7 +26,7 @@ pub use grid_space::GridSpace;
 pub use plan::Terms;
 pub use problem::{Edge, Fused, Node, Problem, Space};
 pub use solution::Solution;
-pub use solve::{TracePoint, solve};
+pub use solve::{TracePoint, solve, solve_from};
 pub use transfer::{Transfer, propagate};
 
 use crate::error::{Error, Result};

@@ -107,6 +107,17 @@ impl Weights<'_> {
         self.epsilon * worth.sum::<f64>()
     }
 
+    /// The largest L1 error of a fixed node's marginal, for a mass of 1.
+    pub(super) fn marginal_error(&self, plan: &Plan) -> f64 {
+        let fixed = self.problem.nodes.iter().zip(&plan.marginals);
+        let fixed = fixed.filter(|(node, _)| node.law.fixes_mass());
+        let errors = fixed.map(|(node, marginal)| {
+            let points = node.space.weights.iter().zip(marginal);
+            points.map(|(mu, p)| (mu - p).abs()).sum::<f64>() / plan.mass
+        });
+        errors.fold(0.0, f64::max)
+    }
+
     /// What the linear problem around P has beside the costs of its edges (spec 3.1), for a plan
     /// of mass 1: it decides on the mass where no node fixes it.
     pub(super) fn constant(&self, plan: &Plan) -> f64 {

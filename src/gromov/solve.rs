@@ -7,7 +7,7 @@ use ndarray::Array1;
 
 use super::linearise::{Found, Linearised};
 use super::plan::{Plan, Terms, Weights, best_share};
-use super::start::{product_plan, product_rows, random_rows};
+use super::start::{check_solution, plan_rows, product_plan, product_rows, random_rows};
 use super::{Control, Problem, Solution, Start, Update};
 use crate::engine::Engine;
 use crate::error::Result;
@@ -40,12 +40,43 @@ pub fn solve(
     engine: &Engine,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Solution>> {
+    run(problem, None, control, engine, observer)
+}
+
+/// Goes on from a solution of the same problem, or of one that hardly differs, with its plans and
+/// potentials: one start, in place of those of `control`. At an annealing of more than 1, little
+/// is left of it.
+///
+/// # Errors
+/// As [`solve`], and [`crate::Error::Data`] or [`crate::Error::Shape`] for a solution that does not
+/// fit the problem or has no plans.
+pub fn solve_from(
+    problem: &Problem,
+    solution: &Solution,
+    control: &Control,
+    engine: &Engine,
+    observer: &mut dyn Observer,
+) -> Result<Solution> {
+    let mut solutions = run(problem, Some(solution), control, engine, observer)?;
+    Ok(solutions.swap_remove(0))
+}
+
+fn run(
+    problem: &Problem,
+    given: Option<&Solution>,
+    control: &Control,
+    engine: &Engine,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Solution>> {
     control.validate()?;
     problem.validate()?;
-    let count = if control.start == Start::Product { 1 } else { control.seeds };
+    given.map_or(Ok(()), |solution| check_solution(problem, solution))?;
+    let several = given.is_none() && control.start == Start::Random;
+    let count = if several { control.seeds } else { 1 };
     let mut run = Run {
         problem,
         control,
+        given,
         engine,
         linearised: Linearised::new(engine, problem, count)?,
         tracks: Vec::new(),
@@ -68,6 +99,8 @@ pub fn solve(
 struct Run<'a> {
     problem: &'a Problem,
     control: &'a Control,
+    /// A solution to start from, where there is one.
+    given: Option<&'a Solution>,
     engine: &'a Engine,
     linearised: Linearised,
     tracks: Vec<Track>,
@@ -130,20 +163,29 @@ impl Run<'_> {
                 trace: Vec::new(),
             })
             .collect();
-        let (problem, control) = (self.problem, self.control);
+        let (problem, control, given) = (self.problem, self.control, self.given);
         self.linearised.start(|index, track| {
             let edge = problem.edges[index];
-            match control.start {
-                Start::Random => random_rows(control.seed.wrapping_add(track as u64), index),
-                Start::Product => {
+            match (given, control.start) {
+                (Some(solution), _) => plan_rows(&solution.plans[index]),
+                (None, Start::Random) => {
+                    random_rows(control.seed.wrapping_add(track as u64), index)
+                }
+                (None, Start::Product) => {
                     product_rows(&nodes.marginals[edge.rows], &nodes.marginals[edge.cols])
                 }
             }
-        })
+        })?;
+        for (node, potential) in given.iter().flat_map(|given| given.potentials.iter().enumerate())
+        {
+            let potential: Vec<f64> = potential.iter().map(|f| f / epsilon).collect();
+            self.linearised.forest.set_potential(node, &potential)?;
+        }
+        Ok(())
     }
 
     fn tolerance(&self) -> f64 {
-        self.control.tolerance.unwrap_or(if self.engine.is_gpu() { 1e-2 } else { 1e-3 })
+        self.control.tolerance_on(self.engine)
     }
 
     fn iterate(
@@ -186,7 +228,10 @@ impl Run<'_> {
             }
             let tolerance = self.tolerance();
             for track in &mut self.tracks {
-                track.converged |= track.change <= tolerance && track.is_no_cycle();
+                // Where sweeps are few and slow, plans far from their marginals hardly change.
+                let missing = track.found.as_ref().map(|found| weights.marginal_error(&found.plan));
+                let settled = track.change <= tolerance && missing <= Some(tolerance);
+                track.converged |= settled && track.is_no_cycle();
             }
             let running = self.tracks.iter().filter(|track| !track.converged).count();
             let worst = self.tracks.iter().map(|track| track.change).fold(0.0, f64::max);
