@@ -80,6 +80,17 @@ impl Space {
         self.distances.cost(i % points, j % points) / self.unit
     }
 
+    /// The distances between all points, copies included.
+    pub(super) fn dense_distances(&self) -> Result<Array2<f64>> {
+        let one = self.distances.dense()? / self.unit;
+        if self.copies == 1 {
+            return Ok(one);
+        }
+        let points = one.nrows();
+        let all = (self.len(), self.len());
+        Ok(Array2::from_shape_fn(all, |(i, j)| one[[i % points, j % points]]))
+    }
+
     /// A space from a matrix of distances.
     ///
     /// # Errors
@@ -112,7 +123,7 @@ impl Space {
         self.weights.is_empty()
     }
 
-    fn validate(&self, name: &str) -> Result<()> {
+    pub(super) fn validate(&self, name: &str) -> Result<()> {
         let what = || format!("the distances of {name}");
         let (rows, cols) = self.distances.shape();
         let points = self.len() / self.copies.max(1);
@@ -141,7 +152,7 @@ impl Space {
     }
 }
 
-fn check_distances(what: &str, distances: &Array2<f64>) -> Result<()> {
+pub(super) fn check_distances(what: &str, distances: &Array2<f64>) -> Result<()> {
     if let Some(wrong) = distances.iter().find(|value| !(value.is_finite() && **value >= 0.0)) {
         let problem = format!("one of them is {wrong}");
         return Err(Error::data(what, problem, "distances are finite and not negative"));
