@@ -1,6 +1,7 @@
 //! What the tests share: the engines to test on, and naive truths that use none of gaspard's code.
 #![allow(dead_code, reason = "not every test uses everything")]
 
+pub mod golden;
 pub mod naive;
 pub mod tensor;
 
