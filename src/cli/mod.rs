@@ -14,6 +14,7 @@ mod options;
 mod outputs;
 mod session;
 mod status;
+mod transfer;
 mod transport;
 mod tree;
 mod watch;
@@ -46,6 +47,7 @@ enum Command {
     Transport(Box<transport::Arguments>),
     Tree(tree::Arguments),
     Gromov(Box<gromov::Arguments>),
+    Transfer(Box<transfer::Arguments>),
     Bench(bench::Arguments),
     Check(check::Arguments),
     Devices(devices::Arguments),
@@ -58,6 +60,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Transport(arguments) => transport::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
         Command::Gromov(arguments) => gromov::run(&arguments),
+        Command::Transfer(arguments) => transfer::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),

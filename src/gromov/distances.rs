@@ -312,7 +312,10 @@ mod tests {
                 .times_columns(&engine, &mut workspace, &Array2::eye(space.len()))
                 .unwrap();
             for ((i, j), found) in found.indexed_iter() {
-                assert!((found - space.distance(i, j)).abs() < 1e-13, "{i}, {j}: {found}");
+                // Near antipodes an angle is known to the root of the rounding of its chord only.
+                let allowed =
+                    if found > 0.99 && layout.surface == Surface::Sphere { 3e-8 } else { 1e-13 };
+                assert!((found - space.distance(i, j)).abs() < allowed, "{i}, {j}: {found}");
             }
         }
     }
