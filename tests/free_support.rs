@@ -181,6 +181,7 @@ fn bad_input_is_refused() {
     assert!(matches!(solve(good().max_iterations(0)), Error::Parameter { .. }));
     let plans = Plans::Entropic(Control::new(-1.0));
     assert!(matches!(solve(good().plans(plans)), Error::Parameter { .. }));
-    let weightless = Space { weights: Array1::zeros(7), ..space(shape()) };
+    let mut weightless = space(shape());
+    weightless.weights.fill(0.0);
     assert!(matches!(solve(FreeSupport::of(vec![weightless], 3)), Error::Data { .. }));
 }

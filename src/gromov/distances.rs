@@ -313,8 +313,8 @@ mod tests {
                 .unwrap();
             for ((i, j), found) in found.indexed_iter() {
                 // Near antipodes an angle is known to the root of the rounding of its chord only.
-                let allowed =
-                    if found > 0.99 && layout.surface == Surface::Sphere { 3e-8 } else { 1e-13 };
+                let near_antipode = *found > 0.99 && layout.surface == Surface::Sphere;
+                let allowed = if near_antipode { 3e-8 } else { 1e-13 };
                 assert!((found - space.distance(i, j)).abs() < allowed, "{i}, {j}: {found}");
             }
         }
