@@ -3,6 +3,8 @@
 
 #[path = "cli/barycenter.rs"]
 mod barycenter;
+#[path = "cli/gromov.rs"]
+mod gromov;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
 #[path = "cli/refusals.rs"]
