@@ -819,7 +819,7 @@ def gromov_spaces(rng, n, m, cost):
 
 
 def entropic_gromov(c1, c2, p, q, eps, m=None, alpha=1.0):
-    """POT's projected gradient. Its gradient has a factor of 2, so that its epsilon is twice ours."""
+    """POT's projected gradient: its gradient has a factor of 2, its epsilon is twice ours."""
     settings = {
         "epsilon": 2 * eps,
         "max_iter": 20_001,
@@ -834,7 +834,8 @@ def entropic_gromov(c1, c2, p, q, eps, m=None, alpha=1.0):
         plan = ot.gromov.entropic_fused_gromov_wasserstein(
             m, c1, c2, p, q, alpha=alpha, **settings
         )
-    agree("Gromov marginals", np.abs(plan.sum(1) - p).sum() + np.abs(plan.sum(0) - q).sum(), 0, 1e-12)
+    error = np.abs(plan.sum(1) - p).sum() + np.abs(plan.sum(0) - q).sum()
+    agree("Gromov marginals", error, 0.0, 1e-12)
     # Stationary: log P is a sum of potentials and -G / epsilon.
     costs = alpha * gromov_gradient(c1, c2, plan)
     if m is not None:
@@ -912,9 +913,9 @@ def unbalanced_gromov_cases(rng):
         ("same_rho", 6, 7, (0.5, 0.5), (1.0, 1.0), 0.05),
         ("two_masses", 7, 6, (0.3, 1.0), (1.0, 0.7), 0.05),
     ]:
-        x, y, c1, c2 = gromov_spaces(rng, n, m, "euclidean") if n >= m else (None,) * 4
-        if x is None:
-            y, x, c2, c1 = gromov_spaces(rng, m, n, "euclidean")
+        x, y, c1, c2 = gromov_spaces(rng, max(n, m), min(n, m), "euclidean")
+        if n < m:
+            x, y, c1, c2 = y, x, c2, c1
         p, q = random_weights(rng, n, masses[0]), random_weights(rng, m, masses[1])
         plan, other, info = ot.gromov.fused_unbalanced_gromov_wasserstein(
             c1,
