@@ -6,6 +6,7 @@
 
 mod ceilings;
 mod couplings;
+mod gromov;
 mod nodes;
 mod random;
 mod softmins;
@@ -62,7 +63,14 @@ pub fn run(
     observe: &mut dyn FnMut(&Row) -> ControlFlow<()>,
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for list in [ceilings::cases, nodes::cases, softmins::cases, couplings::cases, solves::cases] {
+    for list in [
+        ceilings::cases,
+        nodes::cases,
+        softmins::cases,
+        couplings::cases,
+        gromov::cases,
+        solves::cases,
+    ] {
         for case in list(&mut Random::new(seed))? {
             let row = case.run(engine)?;
             let flow = observe(&row);

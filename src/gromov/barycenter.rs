@@ -68,7 +68,7 @@ impl Barycenter {
             let inputs = self.problem.edges.len();
             return refusal(format!("{} weights for {inputs} inputs", weights.len()));
         }
-        if let Some(weight) = weights.iter().find(|weight| !(**weight >= 0.0)) {
+        if let Some(weight) = weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
             return refusal(format!("one of them is {weight}"));
         }
         let sum: f64 = weights.iter().sum();

@@ -86,7 +86,7 @@ impl Control {
     pub fn validate(&self) -> Result<()> {
         positive("epsilon", self.epsilon, "give the entropic strength in squared distances")?;
         positive("inner-tolerance", self.inner_tolerance, "give the marginal error to stop at")?;
-        if let Some(tolerance) = self.tolerance.filter(|value| !(*value >= 0.0)) {
+        if let Some(tolerance) = self.tolerance.filter(|value| value.is_nan() || *value < 0.0) {
             let problem = format!("{tolerance} is not a number from 0 up");
             let remedy = "give the change of the plan to stop at, or 0 to use all iterations";
             return Err(Error::parameter("tolerance", problem, remedy));

@@ -43,7 +43,7 @@ struct Scratch {
 
 /// The costs of an edge, in the form that its spaces allow.
 enum Costs {
-    Stored(Stored),
+    Stored(Box<Stored>),
     Factored(Box<Factored>),
 }
 
@@ -105,7 +105,7 @@ impl Linearised {
             } else {
                 let distinct = distinct_points(problem, edge.cols);
                 let (stored, operator) = Stored::new(engine, problem, edge, count, distinct)?;
-                (Costs::Stored(stored), operator)
+                (Costs::Stored(Box::new(stored)), operator)
             };
             edges.push((edge, costs));
             operators.push(operator);

@@ -159,7 +159,7 @@ fn twin(
 ) {
     let (rows, cols) = (blocks.total_rows(), blocks.total_cols());
     let elements = blocks.elements();
-    for problem in 0..blocks.count() {
+    for (problem, bounds) in elements.windows(2).enumerate() {
         let (problem_rows, columns) = blocks.size(problem);
         let first_row = blocks.rows[problem];
         let first_col = blocks.cols[problem];
@@ -168,7 +168,7 @@ fn twin(
             .into_par_iter()
             .with_min_len(1 + 8192 / columns)
             .map(|i| {
-                let start = elements[problem] as usize + i * columns;
+                let start = bounds[0] as usize + i * columns;
                 let mut sums = vec![0.0; out.len() / rows];
                 let mut mass = [0.0; CHUNK];
                 for begin in (0..columns).step_by(CHUNK) {

@@ -27,7 +27,7 @@ impl Case {
     /// With a point in about one of `every` cells, `shuffled` or in order.
     fn masked(structure: Structure, shape: [usize; 2], every: usize, shuffled: bool) -> Self {
         let count = shape[0] * shape[1];
-        let keep = |cell: &usize| (cell * 2_654_435_761 >> 5).is_multiple_of(every);
+        let keep = |cell: &usize| ((cell * 2_654_435_761) >> 5).is_multiple_of(every);
         let mut cells: Vec<usize> = (0..count).filter(keep).collect();
         if cells.is_empty() {
             cells.push(count - 1);

@@ -73,7 +73,9 @@ impl Raster {
         let points = cells.map_or(shape[0] * shape[1], <[usize]>::len);
         let (rows, cols) = (window.rows.len(), window.cols.len());
         let mut point_of_cell = vec![NONE; rows * cols];
-        let mut spans = vec![usize::MAX..0; rows];
+        // Nothing so far: the span from after the last point to the first.
+        let nothing = Range { start: usize::MAX, end: 0 };
+        let mut spans = vec![nothing; rows];
         for point in 0..points {
             let cell = cells.map_or(point, |cells| cells[point]);
             let (row, col) =
