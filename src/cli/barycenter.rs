@@ -181,9 +181,10 @@ impl Arguments {
 
     /// Refuses what only spaces have.
     fn check_wasserstein(&self) -> Result<()> {
-        let SpaceOptions { space, law, rho, labels, .. } = &self.spaces;
+        let SpaceOptions { space, read_as, law, rho, labels, .. } = &self.spaces;
         let given = [
             ("--space", *space != Surface::Plane),
+            ("--as", read_as.is_some()),
             ("--law", !law.is_empty()),
             ("--rho", rho.is_some()),
             ("--labels", !labels.is_empty()),

@@ -102,6 +102,17 @@ impl From<MassOption> for Mass {
     }
 }
 
+/// `--as`: how arrays of two axes are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum As {
+    /// As what they look like
+    Auto,
+    /// One point a row
+    Points,
+    /// Masses of cells
+    Density,
+}
+
 /// `--reference`, in the words of clap and of JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -13,7 +13,7 @@ use super::spaces::{NamedSpace, Surface, kinds_of};
 use super::{StartOptions, picture};
 use crate::cli::barycenter::{Arguments, Metric, write_frames, write_mean};
 use crate::cli::inputs::Input;
-use crate::cli::options::{MassOption, ReferenceOption};
+use crate::cli::options::{As, MassOption, ReferenceOption};
 use crate::cli::outputs;
 use crate::cli::session::Session;
 use crate::cli::status::Status;
@@ -147,7 +147,7 @@ fn read(arguments: &Arguments, session: &Session) -> Result<Spaces> {
     let inputs = (arguments.inputs.iter().enumerate())
         .map(|(index, path)| {
             let labels = labels.as_ref().map(|labels| &labels[index]);
-            let named = NamedSpace::read(path, labels, options)?;
+            let named = NamedSpace::read(path, labels, options, As::Density)?;
             let (name, points) = (&named.name, named.space.len());
             session.note(&format!("{name}: a space of {points} points"));
             Ok(named)

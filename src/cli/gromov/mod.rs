@@ -16,7 +16,7 @@ use gaspard::{Engine, Error, Result};
 use ndarray::ArrayD;
 use serde::Serialize;
 
-use super::options::{Common, ReferenceOption};
+use super::options::{As, Common, ReferenceOption};
 use super::outputs;
 use super::session::Session;
 use super::status::Status;
@@ -249,7 +249,7 @@ fn read_spaces(arguments: &Arguments, host: &Engine) -> Result<Vec<NamedSpace>> 
     let labels_of = |index: usize| labels.as_ref().map(|labels| &labels[index]);
     if distances.is_empty() {
         return (inputs.iter().enumerate())
-            .map(|(index, path)| NamedSpace::read(path, labels_of(index), options))
+            .map(|(index, path)| NamedSpace::read(path, labels_of(index), options, As::Auto))
             .collect();
     }
     if !inputs.is_empty() && inputs.len() != distances.len() {

@@ -8,7 +8,7 @@ use gaspard::{Cost, Engine, Error, Law, Result};
 use ndarray::{Array1, Array2, ArrayD};
 
 use crate::cli::inputs::{self, Input, looks_like_points};
-use crate::cli::options::MassOption;
+use crate::cli::options::{As, MassOption};
 
 /// `--space`: what pictures and two-dimensional arrays are pictures of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -31,6 +31,10 @@ pub(in crate::cli) struct SpaceOptions {
     /// What pictures are pictures of
     #[arg(long, value_enum, value_name = "WHICH", default_value = "plane")]
     pub space: Surface,
+    /// How .npy arrays of two axes are read [default: as densities; in gaspard gromov, with few
+    /// columns or negative numbers as points]
+    #[arg(long = "as", value_enum, value_name = "WHAT")]
+    pub read_as: Option<As>,
     /// The distance between points: euclidean, sqeuclidean or power:P
     #[arg(long, value_name = "DISTANCE", default_value = "euclidean")]
     pub distance: Cost,
@@ -111,16 +115,22 @@ pub(in crate::cli) struct NamedSpace {
 }
 
 impl NamedSpace {
-    /// A picture, a field, or points, with labels.
+    /// A picture, a field, or points, with labels. `natural` is how arrays are read where that is
+    /// not said.
     pub(in crate::cli) fn read(
         path: &Path,
         labels: Option<&ArrayD<f64>>,
         options: &SpaceOptions,
+        natural: As,
     ) -> Result<Self> {
         let input = Input::read(path, options.mass.into())?;
         let name = input.name();
-        let is_grid = input.values.ndim() == 2 && !looks_like_points(&input);
-        if !is_grid {
+        let is_points = match options.read_as.unwrap_or(natural) {
+            As::Auto => input.values.ndim() != 2 || looks_like_points(&input),
+            As::Points => !input.is_picture,
+            As::Density => false,
+        };
+        if is_points {
             let points = input.points()?;
             let count = points.nrows();
             let weights = Array1::from_elem(count, 1.0 / count as f64);
@@ -128,7 +138,11 @@ impl NamedSpace {
             return Self { name, space, grid: None }.labelled(labels);
         }
         let density = input.density()?;
-        let shape = (input.values.shape()[0], input.values.shape()[1]);
+        let &[rows, columns] = input.values.shape() else {
+            let found = format!("{} axes", input.values.ndim());
+            return Err(Error::shape(name, "a density of two axes", found));
+        };
+        let shape = (rows, columns);
         let density = density.weights().clone().into_shape_with_order(shape).expect("its shape");
         let grid = match options.space {
             Surface::Plane => GridSpace::plane(density.view())?,

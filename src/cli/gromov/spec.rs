@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Described;
 use super::spaces::{NamedSpace, SpaceOptions, Surface, kinds_of};
 use crate::cli::inputs::{self, Input};
-use crate::cli::options::{MassOption, ReferenceOption};
+use crate::cli::options::{As, MassOption, ReferenceOption};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,14 +100,10 @@ impl NodeSpec {
         let weights = self.weights.as_ref().map(|file| folder.join(file));
         match (&self.image, &self.points, &self.distances, self.grid) {
             (Some(file), None, None, None) if weights.is_none() => {
-                NamedSpace::read(&folder.join(file), labels, options)
+                NamedSpace::read(&folder.join(file), labels, options, As::Density)
             }
             (None, Some(file), None, None) => {
-                let mut named = NamedSpace::read(&folder.join(file), labels, options)?;
-                if named.grid.is_some() {
-                    let problem = "points are rows of coordinates; use image for densities";
-                    return Err(Error::file(file, problem));
-                }
+                let mut named = NamedSpace::read(&folder.join(file), labels, options, As::Points)?;
                 if let Some(file) = weights {
                     named.space.weights = inputs::read_weights(&file)?;
                 }

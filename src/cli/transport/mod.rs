@@ -10,11 +10,11 @@ use gaspard::report::record::{Results, RunRecord};
 use gaspard::{Cost, Law, Result};
 use serde::Serialize;
 
-use super::options::{Common, MassOption, ReferenceOption};
+use super::options::{As, Common, MassOption, ReferenceOption};
 use super::outputs;
 use super::session::Session;
 use super::status::Status;
-use problem::{As, Problem};
+use problem::Problem;
 use solve::Found;
 
 const EXAMPLE: &str = "\

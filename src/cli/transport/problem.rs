@@ -3,23 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clap::ValueEnum;
 use gaspard::linear::tree::MASS_ROUNDING;
 use gaspard::{Cost, Engine, Error, Geometry, Measure, Result, Support};
 use ndarray::Array1;
 
 use super::Arguments;
 use crate::cli::inputs::{self, Input, looks_like_points};
+use crate::cli::options::As;
 use crate::cli::outputs::rounded;
 use crate::cli::session::Session;
-
-/// `--as`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum As {
-    Auto,
-    Points,
-    Density,
-}
 
 /// Two measures, and what moving mass from one to the other costs.
 pub(super) struct Problem {
