@@ -108,7 +108,8 @@ fn values_are_those_of_the_dense_tensor() {
             let control = Control { max_iterations: 5, ..tight(0.05) };
             let solution = best(&problem, &control, &engine);
             let tensor = Tensor::of(&problem, &solution);
-            let (found, wanted) = (solution.terms.total(), tensor.objective(&problem, 0.05));
+            let wanted = tensor.objective(&problem, solution.epsilon);
+            let found = solution.terms.total();
             assert!(
                 (found - wanted).abs() < allowed * (1.0 + wanted.abs()),
                 "{name} on {engine:?}: {found}, not {wanted}"

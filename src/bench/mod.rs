@@ -22,6 +22,7 @@
 
 mod ceilings;
 mod clock;
+mod gromov;
 mod kernels;
 mod solves;
 mod table;
@@ -177,7 +178,8 @@ pub fn run(
     let context = Context { engine, ceilings: ceilings(engine)?, scale, quick: options.quick };
     let filter = options.filter.as_deref().unwrap_or_default().to_lowercase();
     let mut rows = Vec::new();
-    for case in kernels::cases(&context).into_iter().chain(solves::cases(&context)) {
+    let cases = [kernels::cases, gromov::cases, solves::cases];
+    for case in cases.into_iter().flat_map(|list| list(&context)) {
         if !case.name.to_lowercase().contains(&filter) {
             continue;
         }

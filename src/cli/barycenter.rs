@@ -181,10 +181,11 @@ impl Arguments {
 
     /// Refuses what only spaces have.
     fn check_wasserstein(&self) -> Result<()> {
-        let SpaceOptions { space, read_as, law, rho, labels, .. } = &self.spaces;
+        let SpaceOptions { space, read_as, distance, law, rho, labels, .. } = &self.spaces;
         let given = [
             ("--space", *space != Surface::Plane),
             ("--as", read_as.is_some()),
+            ("--distance", *distance != Cost::Euclidean),
             ("--law", !law.is_empty()),
             ("--rho", rho.is_some()),
             ("--labels", !labels.is_empty()),

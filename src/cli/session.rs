@@ -154,6 +154,12 @@ impl<'a> Session<'a> {
                  --tolerance or --epsilon"
             )),
         }
+        if !results.reached_epsilon {
+            self.warn(&format!(
+                "annealing was cut short: the results belong to epsilon {:.3e}",
+                results.epsilon
+            ));
+        }
     }
 
     /// Ends a run whose files are written: JSON or lines on stdout. `report` wraps the record

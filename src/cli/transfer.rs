@@ -165,7 +165,8 @@ fn read_frames(arguments: &Arguments, session: &Session) -> Result<Vec<GridSpace
     }
     let frames = arrays.iter().enumerate().map(|(index, array)| {
         let frame = match arguments.spaces.space {
-            Surface::Plane => GridSpace::plane(array.view()),
+            Surface::Plane => GridSpace::plane(array.view())
+                .and_then(|frame| frame.measured_by(arguments.spaces.distance)),
             Surface::Sphere => GridSpace::sphere(array.view()),
         };
         let frame = frame.map_err(|error| named(error, index))?;

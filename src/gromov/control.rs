@@ -38,7 +38,7 @@ pub struct Control {
     /// Pinsker's inequality: 2 is everything; and the marginals of fixed nodes are off by no more.
     /// `None`: 1e-3 on the CPU, 1e-2 on a GPU.
     pub tolerance: Option<f64>,
-    /// Stop after so many outer iterations at the latest.
+    /// Stop after so many outer iterations at the latest, those of annealing included.
     pub max_iterations: usize,
     /// Sweeps over the tree in each of them at most.
     pub inner_iterations: usize,
@@ -57,6 +57,8 @@ pub struct Control {
     pub seed: u64,
     /// Random starts that are solved at once, from `seed` on; the best counts.
     pub seeds: usize,
+    /// Keep the plans of the best start: a matrix in f64 for every edge, however they were computed.
+    pub plans: bool,
     /// In the end, halve epsilon so many times and solve again from where it is.
     pub refinements: usize,
 }
@@ -75,6 +77,7 @@ impl Control {
             start: Start::default(),
             seed: 0,
             seeds: 1,
+            plans: true,
             refinements: 0,
         }
     }

@@ -107,7 +107,7 @@ fn on_grid(engine: &Engine, space: &Space, layout: &Layout) -> Result<GridDistan
     let (shape, cells, unit) = (layout.shape, Some(&layout.cells[..]), space.unit);
     match layout.surface {
         Surface::Plane => GridDistances::radial(engine, shape, cells, |down, across| {
-            (down as f64).hypot(across as f64) / unit
+            layout.cost.of_square((down * down + across * across) as f64) / unit
         }),
         Surface::Sphere => {
             let (support, _) = sphere::grid(shape[0], shape[1])?;
@@ -115,7 +115,7 @@ fn on_grid(engine: &Engine, space: &Space, layout: &Layout) -> Result<GridDistan
             GridDistances::circular(engine, shape, cells, |row, other, steps| {
                 let (a, b) = (vectors.row(row * shape[1]), vectors.row(other * shape[1] + steps));
                 let chord = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
-                Cost::GreatCircle(1.0).of_square(chord) / unit
+                layout.cost.of_square(chord) / unit
             })
         }
     }
@@ -299,6 +299,7 @@ mod tests {
         let spaces = [
             GridSpace::whole_plane([5, 8]).unwrap(),
             GridSpace::plane(mask((9, 4)).view()).unwrap(),
+            GridSpace::whole_plane([4, 6]).unwrap().measured_by(Cost::Power(1.5)).unwrap(),
             GridSpace::whole_sphere([6, 10]).unwrap(),
             GridSpace::sphere(mask((7, 9)).view()).unwrap(),
         ];

@@ -28,7 +28,7 @@ impl GridSpace {
     /// [`Error::Data`] for a picture without mass, or with values that are negative or not finite.
     pub fn plane(density: ArrayView2<'_, f64>) -> Result<Self> {
         let (rows, columns) = density.dim();
-        let distances = |cells: &[usize]| plane_distances([rows, columns], cells);
+        let distances = |cells: &[usize]| plane_distances([rows, columns], cells, Cost::Euclidean);
         Self::carrying(density, Surface::Plane, distances)
     }
 
@@ -38,7 +38,7 @@ impl GridSpace {
     /// # Errors
     /// [`Error::Data`] for a grid without cells.
     pub fn whole_plane(shape: [usize; 2]) -> Result<Self> {
-        Self::whole(shape, Surface::Plane, |cells| plane_distances(shape, cells))
+        Self::whole(shape, Surface::Plane, |cells| plane_distances(shape, cells, Cost::Euclidean))
     }
 
     /// The cells of a field on the sphere that carry mass: rows from north to south, columns along
@@ -62,6 +62,30 @@ impl GridSpace {
     pub fn whole_sphere(shape: [usize; 2]) -> Result<Self> {
         let (support, _) = sphere::grid(shape[0], shape[1])?;
         Self::whole(shape, Surface::Sphere, |cells| sphere_distances(&support, cells))
+    }
+
+    /// The same cells of the plane, measured by another function of the distance, which still is 1
+    /// along the diagonal. Squared distances are the cheapest: nothing of the size of a plan is
+    /// ever stored for them.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] on the sphere, and for costs of spheres.
+    pub fn measured_by(mut self, cost: Cost) -> Result<Self> {
+        let cost = cost.simplified();
+        let layout = self.space.layout.as_mut().filter(|layout| layout.surface == Surface::Plane);
+        let (Some(layout), false) = (layout, matches!(cost, Cost::GreatCircle(_))) else {
+            return Err(Error::parameter(
+                "the distance",
+                format!("{cost} is not one of this space"),
+                "on the sphere distances are great circles, in the plane sqeuclidean, euclidean \
+                 or power:P",
+            ));
+        };
+        layout.cost = cost;
+        let (geometry, unit) = plane_distances(self.shape, &layout.cells, cost)?;
+        self.space.distances = geometry.into();
+        self.space.unit = unit;
+        Ok(self)
     }
 
     /// Values of the points at their cells, and zero elsewhere.
@@ -138,21 +162,29 @@ impl GridSpace {
     }
 
     fn laid_out(space: Space, surface: Surface, shape: [usize; 2], cells: Vec<usize>) -> Self {
-        let layout = Some(Layout { surface, shape, cells: cells.clone() });
+        let cost = match surface {
+            Surface::Plane => Cost::Euclidean,
+            Surface::Sphere => Cost::GreatCircle(1.0),
+        };
+        let layout = Some(Layout { surface, cost, shape, cells: cells.clone() });
         Self { space: Space { layout, ..space }, shape, cells }
     }
 }
 
-/// Euclidean distances of cell centres, and the diagonal to measure them by.
-fn plane_distances([rows, columns]: [usize; 2], cells: &[usize]) -> Result<(Geometry, f64)> {
+/// Distances of cell centres, and that along the diagonal to measure them by.
+fn plane_distances(
+    [rows, columns]: [usize; 2],
+    cells: &[usize],
+    cost: Cost,
+) -> Result<(Geometry, f64)> {
     let points = Array2::from_shape_fn((cells.len(), 2), |(point, axis)| {
         let cell = cells[point];
         if axis == 0 { (cell / columns) as f64 } else { (cell % columns) as f64 }
     });
     let diagonal = (rows as f64 - 1.0).hypot(columns as f64 - 1.0);
     // A single cell has no diagonal, and no distances to measure.
-    let unit = if diagonal > 0.0 { diagonal } else { 1.0 };
-    Ok((Geometry::points(points.clone(), points, Cost::Euclidean)?, unit))
+    let unit = if diagonal > 0.0 { cost.of_square(diagonal * diagonal) } else { 1.0 };
+    Ok((Geometry::points(points.clone(), points, cost)?, unit))
 }
 
 fn sphere_distances(support: &Support, cells: &[usize]) -> Result<(Geometry, f64)> {
@@ -178,6 +210,19 @@ mod tests {
         assert!((picture.space.distance(0, 1) - distance).abs() < 1e-15);
         let drawn = picture.draw(&array![1.0, 5.0]).unwrap();
         assert_eq!(drawn, array![[0.0, 1.0, 0.0], [5.0, 0.0, 0.0]]);
+    }
+
+    #[test]
+    fn squares_of_distances_are_those_of_the_diagonal() {
+        let grid = GridSpace::whole_plane([3, 4]).unwrap();
+        let squared = grid.clone().measured_by(Cost::SquaredEuclidean).unwrap();
+        for (i, j) in [(0, 11), (2, 5)] {
+            let distance = grid.space.distance(i, j);
+            assert!((squared.space.distance(i, j) - distance * distance).abs() < 1e-15);
+        }
+        assert!(grid.measured_by(Cost::GreatCircle(1.0)).is_err());
+        let sphere = GridSpace::whole_sphere([3, 4]).unwrap();
+        assert!(sphere.measured_by(Cost::Euclidean).is_err());
     }
 
     #[test]

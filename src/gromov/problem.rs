@@ -36,6 +36,8 @@ pub struct Space {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Layout {
     pub surface: Surface,
+    /// The distance of two points, before it is divided by the unit.
+    pub cost: Cost,
     /// Rows and columns of the grid.
     pub shape: [usize; 2],
     /// The cell of every point.
@@ -45,9 +47,9 @@ pub(super) struct Layout {
 /// What a grid is a grid on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Surface {
-    /// Euclidean distances between cells of side 1.
+    /// Cells of side 1.
     Plane,
-    /// Great circles between cells of equal angles.
+    /// Cells of equal angles.
     Sphere,
 }
 

@@ -20,12 +20,14 @@ pub struct Solution {
     pub marginals: Vec<Array1<f64>>,
     /// f_i of every node, in squared distances.
     pub potentials: Vec<Array1<f64>>,
-    /// P_e of every edge, rows of its first node; only of the best of several starts.
+    /// P_e of every edge, rows of its first node; only of the best of several starts, and where [`Control::plans`](super::Control) asks for them.
     pub plans: Vec<Array2<f64>>,
     /// How far the plan is from the one before, in L1, for a mass of 1: a bound.
     pub change: f64,
-    /// True if the stop test was met.
+    /// True if the stop test was met at the last epsilon.
     pub converged: bool,
+    /// False if the solve ended before annealing had come down to the last epsilon.
+    pub reached_epsilon: bool,
     /// True if the last two plans belong to a cycle of two.
     pub cycling: bool,
     /// True if the observer stopped the solve.

@@ -71,6 +71,13 @@ fn run(
     control.validate()?;
     problem.validate()?;
     given.map_or(Ok(()), |solution| check_solution(problem, solution))?;
+    if control.plans {
+        let size = |node: usize| problem.nodes[node].space.len() as u64;
+        let pairs = problem.edges.iter().map(|edge| size(edge.rows) * size(edge.cols));
+        let remedy = "do not ask for plans, but for marginals only";
+        Engine::cpu().require("the plans on the host", 8 * pairs.sum::<u64>(), remedy)?;
+    }
+    let epsilons = control.epsilons(problem.scale());
     let several = given.is_none() && control.start == Start::Random;
     let count = if several { control.seeds } else { 1 };
     let mut run = Run {
@@ -81,15 +88,15 @@ fn run(
         linearised: Linearised::new(engine, problem, count)?,
         tracks: Vec::new(),
         begin: Instant::now(),
+        target: epsilons[epsilons.len() - 1],
         interrupted: false,
+        iterations: 0,
         sweeps: 0,
-        relaxation: 1.0,
     };
-    let epsilons = control.epsilons(problem.scale());
     run.start(count, epsilons[0])?;
     for (stage, &epsilon) in epsilons.iter().enumerate() {
         run.iterate(epsilon, (stage + 1, epsilons.len()), observer)?;
-        if run.interrupted {
+        if run.interrupted || run.iterations >= control.max_iterations {
             break;
         }
     }
@@ -105,10 +112,12 @@ struct Run<'a> {
     linearised: Linearised,
     tracks: Vec<Track>,
     begin: Instant,
+    /// The epsilon of the last stage.
+    target: f64,
     interrupted: bool,
-    /// Sweeps over the tree so far.
+    /// Linearised problems and sweeps over the tree so far.
+    iterations: usize,
     sweeps: usize,
-    relaxation: f64,
 }
 
 /// One start on its way.
@@ -206,7 +215,9 @@ impl Run<'_> {
             self.tracks.iter_mut().for_each(|track| track.epsilon = epsilon);
         }
         let weights = Weights { problem: self.problem, epsilon };
-        for iteration in 1..=self.control.max_iterations {
+        let begin = self.iterations;
+        loop {
+            self.iterations += 1;
             let constant = |track: &Track| match self.problem.mass_is_fixed() {
                 // A constant of all plans changes nothing.
                 true => 0.0,
@@ -236,7 +247,7 @@ impl Run<'_> {
             let running = self.tracks.iter().filter(|track| !track.converged).count();
             let worst = self.tracks.iter().map(|track| track.change).fold(0.0, f64::max);
             let progress = Progress {
-                iteration,
+                iteration: self.iterations,
                 max_iterations: self.control.max_iterations,
                 residual: worst,
                 tolerance,
@@ -248,13 +259,15 @@ impl Run<'_> {
             self.interrupted |= observer.interrupted();
             // Annealing goes on as soon as the plan has settled roughly.
             let coarse = epsilon > self.control.epsilon;
-            let handed_over = coarse && (worst <= HAND_OVER || iteration >= STAGE_ITERATIONS);
-            let last = iteration == self.control.max_iterations || running == 0 || handed_over;
-            if last && part.0 == part.1 || self.interrupted {
+            let stage_over = self.iterations - begin >= STAGE_ITERATIONS || worst <= HAND_OVER;
+            let exhausted = self.iterations >= self.control.max_iterations;
+            let stays = self.interrupted || exhausted || running == 0 && part.0 == part.1;
+            if stays {
+                // The potentials and costs are those of the plans that are kept.
                 break;
             }
             self.advance(&weights, &mut shares)?;
-            if last {
+            if running == 0 || coarse && stage_over {
                 break;
             }
         }
@@ -312,7 +325,7 @@ impl Run<'_> {
             }
             for index in 0..forest.shape.sweep.len() {
                 let book = checking.then_some(&mut residual);
-                forest.step(forest.shape.sweep[index], epsilon, self.relaxation, book)?;
+                forest.step(forest.shape.sweep[index], epsilon, 1.0, book)?;
             }
             self.sweeps += 1;
             if checking && let Some((_, values)) = checks.push(sweep, &residual)? {
@@ -341,7 +354,7 @@ impl Run<'_> {
         let mut solutions = Vec::new();
         for (rank, &index) in order.iter().enumerate() {
             // The plans of the best only: each is a matrix.
-            let plans = if rank == 0 {
+            let plans = if rank == 0 && self.control.plans {
                 let epsilon = self.tracks[index].epsilon;
                 (0..self.problem.edges.len())
                     .map(|edge| self.linearised.plan(edge, index, epsilon))
@@ -360,7 +373,8 @@ impl Run<'_> {
                 potentials: potentials(self.problem, found, track.epsilon),
                 plans,
                 change: track.change,
-                converged: track.converged && !self.interrupted,
+                converged: track.converged && track.epsilon == self.target,
+                reached_epsilon: track.epsilon == self.target,
                 cycling: !track.is_no_cycle(),
                 interrupted: self.interrupted,
                 iterations: track.iterations,

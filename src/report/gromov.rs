@@ -30,6 +30,8 @@ pub struct GromovResults {
     pub change: f64,
     /// True if the stop test was met.
     pub converged: bool,
+    /// False if the run ended before annealing had come down to the epsilon asked for.
+    pub reached_epsilon: bool,
     /// True if the iteration goes to and fro between two plans.
     pub cycling: bool,
     /// True if the run was stopped from outside.
@@ -83,6 +85,7 @@ impl GromovResults {
             sweeps: best.sweeps,
             change: best.change,
             converged: best.converged,
+            reached_epsilon: best.reached_epsilon,
             cycling: best.cycling,
             interrupted: best.interrupted,
             epsilon: best.epsilon,

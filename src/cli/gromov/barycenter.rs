@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gaspard::gromov::{Barycenter, GridSpace, Solution};
+use gaspard::gromov::{Barycenter, Control, GridSpace, Solution};
 use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::RunRecord;
 use gaspard::{Engine, Error, Result};
@@ -79,7 +79,10 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Status> {
     problem.problem().validate()?;
     let scale = problem.problem().scale();
     let epsilon = arguments.epsilon.unwrap_or(1e-3 * scale);
-    let control = options.starts.control(&arguments.common, epsilon);
+    let control = Control {
+        plans: options.picture.is_some(),
+        ..options.starts.control(&arguments.common, epsilon)
+    };
     control.validate()?;
     if arguments.frames.is_some() && spaces.inputs.len() != 2 {
         let problem = format!("there are {} inputs", spaces.inputs.len());
@@ -155,7 +158,7 @@ fn read(arguments: &Arguments, session: &Session) -> Result<Spaces> {
         .collect::<Result<Vec<_>>>()?;
     let shape = support_shape(arguments, &inputs)?;
     let support = match options.space {
-        Surface::Plane => GridSpace::whole_plane(shape)?,
+        Surface::Plane => GridSpace::whole_plane(shape)?.measured_by(options.distance)?,
         Surface::Sphere => GridSpace::whole_sphere(shape)?,
     };
     let support = match (&arguments.gromov.support_labels, fused) {

@@ -192,7 +192,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         picture::check(problem, spaces)?;
     }
     let epsilon = arguments.epsilon.or(described.epsilon).unwrap_or(1e-3 * problem.scale());
-    let control = arguments.starts.control(&arguments.common, epsilon);
+    let control = Control {
+        plans: arguments.plans || arguments.coupling.is_some() || arguments.picture.is_some(),
+        ..arguments.starts.control(&arguments.common, epsilon)
+    };
     control.validate()?;
     session.note(&format!("{} spaces, epsilon {epsilon:.3e}", problem.nodes.len()));
     session.lap("read");

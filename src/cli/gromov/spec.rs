@@ -114,7 +114,9 @@ impl NodeSpec {
             }
             (None, None, None, Some(shape)) if weights.is_none() => {
                 let grid = match options.space {
-                    Surface::Plane => GridSpace::whole_plane(shape)?,
+                    Surface::Plane => {
+                        GridSpace::whole_plane(shape)?.measured_by(options.distance)?
+                    }
                     Surface::Sphere => GridSpace::whole_sphere(shape)?,
                 };
                 NamedSpace::of_grid(name, grid, labels)
