@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::record::thinned;
 use crate::gromov::{Solution, TracePoint};
 
 /// The numbers of a Gromov-Wasserstein solve, in squared distances times squared mass.
@@ -46,7 +47,7 @@ pub struct GromovResults {
     pub seconds: f64,
     /// The device that solved, in one line.
     pub device: String,
-    /// The way there.
+    /// The way there; of long runs about a thousand points of it.
     pub trace: Vec<TracePoint>,
 }
 
@@ -93,7 +94,7 @@ impl GromovResults {
             starts: solutions.iter().map(start).collect(),
             seconds: best.seconds,
             device: best.device.clone(),
-            trace: best.trace.clone(),
+            trace: thinned(&best.trace),
         })
     }
 }

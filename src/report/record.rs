@@ -112,7 +112,7 @@ impl Results {
 }
 
 /// About [`TRACE`] points of a trace, evenly spaced, and its last one.
-fn thinned(trace: &[(usize, f64)]) -> Vec<(usize, f64)> {
+pub(super) fn thinned<T: Copy>(trace: &[T]) -> Vec<T> {
     let step = trace.len().div_ceil(TRACE).max(1);
     let last = trace.len().saturating_sub(1);
     let kept = trace.iter().enumerate().filter(|(at, _)| at % step == 0 || *at == last);
@@ -320,7 +320,7 @@ mod tests {
         assert!((900..=1001).contains(&kept.len()), "{} points", kept.len());
         assert_eq!((kept.first(), kept.last()), (trace.first(), trace.last()));
         assert_eq!(thinned(&trace[..7]), trace[..7]);
-        assert!(thinned(&[]).is_empty());
+        assert!(thinned(&trace[..0]).is_empty());
     }
 
     #[test]

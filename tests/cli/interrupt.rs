@@ -87,3 +87,35 @@ fn barycenters_leave_their_pictures() {
     assert!((place.read("o.npy").sum() - 1.0).abs() < 1e-6);
     assert!(place.holds("o.png"));
 }
+
+#[test]
+fn spaces_leave_their_plans() {
+    let place = Workplace::new();
+    place.write("x.npy", &cloud(1, 300));
+    place.write("y.npy", &cloud(2, 280));
+    let ran = interrupted(
+        &place,
+        &[
+            "gromov",
+            "x.npy",
+            "y.npy",
+            "--device",
+            "cpu",
+            "--epsilon",
+            "1e-3",
+            "--tolerance",
+            "0",
+            "--max-iterations",
+            "1000000000",
+            "--coupling",
+            "plan.npy",
+            "--json",
+            "o.json",
+        ],
+    );
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    let json = std::fs::read_to_string(place.path("o.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["interrupted"], &json["converged"]), (&true.into(), &false.into()));
+    assert!((place.read("plan.npy").sum() - 1.0).abs() < 0.1);
+}

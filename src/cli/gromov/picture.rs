@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use gaspard::gromov::{GridSpace, Problem, Solution};
+use gaspard::gromov::{Coloured, GridSpace, Problem, Solution, carry_colours};
 use gaspard::report::mosaic::mosaic;
 use gaspard::report::picture::write_png;
 use gaspard::{Error, Result};
-use ndarray::{Array1, Array2, Array3, Axis};
+use ndarray::{Array1, Array2, Array3, ArrayView2};
 
 use super::spaces::NamedSpace;
 
@@ -48,8 +48,8 @@ pub(super) fn write(
     for _ in &problem.edges {
         for (edge, plan) in problem.edges.iter().zip(&best.plans) {
             let brought = match (&colours[edge.rows], &colours[edge.cols]) {
-                (Some(from), None) => (edge.cols, bring(plan.t().to_owned(), from)),
-                (None, Some(from)) => (edge.rows, bring(plan.clone(), from)),
+                (Some(from), None) => (edge.cols, carry(plan.view(), from)?),
+                (None, Some(from)) => (edge.rows, carry(plan.t(), from)?),
                 _ => continue,
             };
             colours[brought.0] = Some(brought.1);
@@ -94,13 +94,9 @@ fn by_label(labels: &[usize]) -> Array2<f64> {
     Array2::from_shape_fn((labels.len(), 3), |(point, k)| PALETTE[labels[point] % 8][k])
 }
 
-/// Averages of colours by the rows of a plan.
-fn bring(plan: Array2<f64>, from: &Array2<f64>) -> Array2<f64> {
-    let mut brought = plan.dot(from);
-    for (mut colour, mass) in brought.rows_mut().into_iter().zip(plan.sum_axis(Axis(1))) {
-        colour /= mass.max(f64::MIN_POSITIVE);
-    }
-    brought
+/// The colours that a plan carries from its rows to its columns.
+fn carry(plan: ArrayView2<'_, f64>, colours: &Array2<f64>) -> Result<Array2<f64>> {
+    carry_colours(&[Coloured { plan, colours: colours.view(), weight: 1.0 }], 0.0)
 }
 
 /// Colours that tell places apart: hue by direction from the centre, pale in the middle.
