@@ -93,7 +93,9 @@ fn shapes(options: &Options, engine: &Engine) -> Result<()> {
         let control = Control { tolerance: Some(1e-2), ..Control::new(EPSILON / 2.0) };
         let solution = barycenter.solve(&control, engine, &mut ())?.swap_remove(0);
         report(&format!("shapes, {side} x {side}"), &solution);
-        pictures.push(resized(&support.draw(Barycenter::weights_of(&solution))?, options.side));
+        // Densities, so that grids of all sizes share one scale.
+        let density = support.draw(Barycenter::weights_of(&solution))? * (side * side) as f64;
+        pictures.push(density);
     }
     save(options, "shapes.png", &pictures)
 }
