@@ -205,6 +205,12 @@ fn masses_of<const FUSED: bool>(
     }
 }
 
+/// sum_j mass_j value_j; an infinite value where there is no mass counts as zero.
+pub(crate) fn weighted_sum(mass: &[f64], values: &[f64]) -> f64 {
+    let terms = mass.iter().zip(values);
+    terms.map(|(&mass, &value)| if mass > 0.0 { mass * value } else { 0.0 }).sum()
+}
+
 /// Joins log sum_j exp(bias_j - rate cost_j) into a running total; turns the costs into scores.
 #[multiversion(targets("x86_64+avx2+fma", "x86_64+avx512f"))]
 pub(crate) fn join_scores(total: LogSum, bias: &[f64], costs: &mut [f64], rate: f64) -> LogSum {

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::geometry::Cost;
 use crate::kernels::check_length;
 use crate::kernels::tiles::{Blocks, Tile, Tiles};
-use crate::kernels::vector::NOTHING;
+use crate::kernels::vector::{CHUNK, masses, weighted_sum};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -105,9 +105,7 @@ pub(crate) fn coupling_points(
         let (x, y, f, g) = (pairs.x.host()?, pairs.y.host()?, f.host()?, g.host()?);
         let out = out.host_mut()?;
         engine.run_twin(SHADER.name, || {
-            for (k, out) in out.chunks_mut(rows).enumerate() {
-                twin(pairs, x, y, f, g, rate, (summand, k, values), out);
-            }
+            twin(pairs, [x, y], [f, g], rate, (summand, values, columns), out);
         });
         return Ok(());
     };
@@ -177,36 +175,51 @@ fn tiles(blocks: &Blocks) -> Vec<Tile> {
     tiles
 }
 
-#[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
 fn twin(
     pairs: &PointPairs<'_>,
-    x: &[f64],
-    y: &[f64],
-    f: &[f64],
-    g: &[f64],
+    [x, y]: [&[f64]; 2],
+    [f, g]: [&[f64]; 2],
     rate: f64,
-    (summand, k, values): (PointSummand<'_>, usize, &[f64]),
+    (summand, values, columns): (PointSummand<'_>, &[f64], usize),
     out: &mut [f64],
 ) {
     let (rows, cols) = (pairs.blocks.total_rows(), pairs.blocks.total_cols());
     for problem in 0..pairs.blocks.count() {
         let range = pairs.blocks.rows[problem]..pairs.blocks.rows[problem + 1];
-        let columns = pairs.blocks.cols[problem]..pairs.blocks.cols[problem + 1];
-        let first_row = range.start;
-        out[range].par_iter_mut().enumerate().for_each(|(row, out)| {
-            let i = first_row + row;
-            let term = |j: usize| {
-                let step = |axis: usize| x[axis * rows + i] - y[axis * cols + j];
-                let square: f64 = (0..pairs.dimension).map(|axis| step(axis).powi(2)).sum();
-                let cost = pairs.cost.of_square(square);
-                let mass = (f[i] + g[j] - rate * cost).max(NOTHING).exp();
-                match summand {
-                    PointSummand::Values(..) => mass * values[k * cols + j],
-                    PointSummand::Cost => mass * cost,
-                    PointSummand::Slope => mass * pairs.cost.slope(square) * step(k),
+        let others = pairs.blocks.cols[problem]..pairs.blocks.cols[problem + 1];
+        let sums_of = |i: usize| {
+            let here: Vec<f64> = x[i..].iter().step_by(rows).copied().collect();
+            let (mut squares, mut costs, mut mass) = ([0.0; CHUNK], [0.0; CHUNK], [0.0; CHUNK]);
+            let mut sums = vec![0.0; columns];
+            for begin in others.clone().step_by(CHUNK) {
+                let chunk = begin..(begin + CHUNK).min(others.end);
+                let there: Vec<&[f64]> = y.chunks(cols).map(|axis| &axis[chunk.clone()]).collect();
+                let squares = &mut squares[..chunk.len()];
+                let (costs, mass) = (&mut costs[..chunk.len()], &mut mass[..chunk.len()]);
+                Cost::SquaredEuclidean.evaluate(&here, &there, squares);
+                costs.iter_mut().zip(&*squares).for_each(|(c, s)| *c = pairs.cost.of_square(*s));
+                masses(f[i], &g[chunk.clone()], costs, rate, mass);
+                for (k, sum) in sums.iter_mut().enumerate() {
+                    *sum += match summand {
+                        PointSummand::Values(..) => {
+                            weighted_sum(mass, &values[k * cols..][chunk.clone()])
+                        }
+                        PointSummand::Cost => weighted_sum(mass, costs),
+                        PointSummand::Slope => {
+                            let steps = squares.iter().zip(there[k]);
+                            let slopes = steps.map(|(s, y)| pairs.cost.slope(*s) * (here[k] - y));
+                            mass.iter().zip(slopes).map(|(mass, slope)| mass * slope).sum()
+                        }
+                    };
                 }
-            };
-            *out = columns.clone().map(term).sum();
-        });
+            }
+            sums
+        };
+        let all: Vec<Vec<f64>> = range.clone().into_par_iter().map(sums_of).collect();
+        for (i, sums) in range.zip(all) {
+            for (k, sum) in sums.into_iter().enumerate() {
+                out[k * rows + i] = sum;
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
 use crate::kernels::tiles::Blocks;
-use crate::kernels::vector::{CHUNK, masses};
+use crate::kernels::vector::{CHUNK, masses, weighted_sum};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -183,7 +183,7 @@ fn twin(
                             }
                             Factor::Matrix(values) => &values[here.clone()],
                         };
-                        *sum += dot(mass, values);
+                        *sum += weighted_sum(mass, values);
                     }
                 }
                 sums
@@ -195,10 +195,4 @@ fn twin(
             }
         }
     }
-}
-
-/// An infinite value where there is no mass counts as zero.
-fn dot(mass: &[f64], values: &[f64]) -> f64 {
-    let terms = mass.iter().zip(values);
-    terms.map(|(&mass, &value)| if mass > 0.0 { mass * value } else { 0.0 }).sum()
 }
