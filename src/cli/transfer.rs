@@ -111,6 +111,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         let problem = format!("{} arrays for {} frames", truth.len(), frames.len());
         return Err(Error::parameter("--truth", problem, "give one for each frame"));
     }
+    for (frame, truth) in frames.iter().zip(&truth) {
+        if truth.shape() != frame.shape {
+            let (expected, found) = (format!("{:?}", frame.shape), format!("{:?}", truth.shape()));
+            return Err(Error::shape("an array of --truth", expected, found));
+        }
+    }
     let problem = chain(arguments, &frames)?;
     problem.validate()?;
     let epsilon = arguments.epsilon.unwrap_or(1e-3 * problem.scale());
@@ -137,7 +143,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     let drawn = way.iter().zip(&frames).map(|(mass, frame)| frame.draw(mass));
     let drawn = drawn.collect::<Result<Vec<_>>>()?;
     let errors = drawn.iter().zip(&truth).map(|(found, truth)| relative_error(found, truth));
-    let errors = errors.collect::<Result<Vec<_>>>()?;
+    let errors: Vec<f64> = errors.collect();
     for (frame, error) in errors.iter().enumerate() {
         session.note(&format!("frame {frame}: off the truth by {error:.3} of its mass"));
     }
@@ -242,13 +248,9 @@ fn operators(arguments: &Arguments, best: &Solution) -> Result<Vec<Transfer>> {
     operators.collect()
 }
 
-fn relative_error(found: &Array2<f64>, truth: &Array2<f64>) -> Result<f64> {
-    if found.shape() != truth.shape() {
-        let (expected, found) = (format!("{:?}", found.shape()), format!("{:?}", truth.shape()));
-        return Err(Error::shape("an array of --truth", expected, found));
-    }
+fn relative_error(found: &Array2<f64>, truth: &Array2<f64>) -> f64 {
     let size = truth.iter().map(|value| value.abs()).sum::<f64>();
-    Ok((found - truth).iter().map(|value| value.abs()).sum::<f64>() / size.max(f64::MIN_POSITIVE))
+    (found - truth).iter().map(|value| value.abs()).sum::<f64>() / size.max(f64::MIN_POSITIVE)
 }
 
 fn write(

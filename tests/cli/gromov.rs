@@ -320,6 +320,7 @@ fn what_makes_no_sense_is_refused() {
         ("transfer a.npy zero.npy", 1, "frame 1: it has no mass"),
         ("transfer a.npy b.npy --kappa=-1", 2, "kappa"),
         ("transfer a.npy b.npy --propagate zero.npy", 1, "shape of the first frame"),
+        ("transfer a.npy b.npy --propagate --truth a.npy zero.npy", 1, "array of --truth"),
     ] {
         let arguments: Vec<&str> = words.split_whitespace().collect();
         let ran = place.run(&[&arguments[..], &["--device", "cpu"]].concat());

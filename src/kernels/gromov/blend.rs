@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::RowPlan;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
 
@@ -47,28 +47,12 @@ pub(crate) fn blend(
         });
         return Ok(());
     };
-    let panels = plan.panels();
-    for panel in panels.iter() {
-        for (first_tile, tiles, work) in
-            panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-        {
-            engine.launch(
-                gpu,
-                &Launch {
-                    shader: &SHADER,
-                    constants: &[],
-                    bindings: &[
-                        panels.tiles.table.buffer()?.into(),
-                        panel.window(fresh)?,
-                        shares.buffer()?.into(),
-                        panel.window(costs)?,
-                    ],
-                    immediates: bytemuck::bytes_of(&Params { first_tile, tiles }),
-                    workgroups: u64::from(tiles),
-                    work,
-                },
-            )?;
-        }
-    }
-    Ok(())
+    plan.launch(
+        engine,
+        gpu,
+        &SHADER,
+        &[],
+        |panel| Ok(vec![panel.window(fresh)?, shares.buffer()?.into(), panel.window(costs)?]),
+        |first_tile, tiles| Params { first_tile, tiles },
+    )
 }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::RowPlan;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
 use crate::kernels::vector::NOTHING;
@@ -57,33 +57,19 @@ pub(crate) fn coupling_dense(
         });
         return Ok(());
     };
-    let panels = plan.panels();
-    for panel in panels.iter() {
-        for (first_tile, tiles, work) in
-            panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-        {
-            engine.launch(
-                gpu,
-                &Launch {
-                    shader: &SHADER,
-                    constants: &[],
-                    bindings: &[
-                        panels.tiles.table.buffer()?.into(),
-                        panel.window(costs)?,
-                        f.buffer()?.into(),
-                        g.buffer()?.into(),
-                        panel.window(out)?,
-                    ],
-                    immediates: bytemuck::bytes_of(&Params {
-                        first_tile,
-                        tiles,
-                        rate: rate as f32,
-                    }),
-                    workgroups: u64::from(tiles),
-                    work,
-                },
-            )?;
-        }
-    }
-    Ok(())
+    plan.launch(
+        engine,
+        gpu,
+        &SHADER,
+        &[],
+        |panel| {
+            Ok(vec![
+                panel.window(costs)?,
+                f.buffer()?.into(),
+                g.buffer()?.into(),
+                panel.window(out)?,
+            ])
+        },
+        |first_tile, tiles| Params { first_tile, tiles, rate: rate as f32 },
+    )
 }

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::RowPlan;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::kernels::{check_length, index};
 
@@ -50,31 +50,13 @@ pub(crate) fn fold_columns(
         });
         return Ok(());
     };
-    let panels = plan.panels();
-    for panel in panels.iter() {
-        for (first_tile, tiles, work) in
-            panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-        {
-            engine.launch(
-                gpu,
-                &Launch {
-                    shader: &SHADER,
-                    constants: &[],
-                    bindings: &[
-                        panels.tiles.table.buffer()?.into(),
-                        panel.window(matrix)?,
-                        out.buffer()?.into(),
-                    ],
-                    immediates: bytemuck::bytes_of(&Params {
-                        first_tile,
-                        tiles,
-                        width: index("the matrices", width)?,
-                    }),
-                    workgroups: u64::from(tiles),
-                    work,
-                },
-            )?;
-        }
-    }
-    Ok(())
+    let width = index("the matrices", width)?;
+    plan.launch(
+        engine,
+        gpu,
+        &SHADER,
+        &[],
+        |panel| Ok(vec![panel.window(matrix)?, out.buffer()?.into()]),
+        |first_tile, tiles| Params { first_tile, tiles, width },
+    )
 }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::RowPlan;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
+use crate::engine::{Array, Backend, Engine, Shader, Table, shader};
 use crate::error::Result;
 use crate::kernels::{check_length, index};
 
@@ -104,38 +104,24 @@ pub(crate) fn linearised_cost(
         Product::InPlace => ([("REPEATED", 0)], scales, 0),
         Product::Repeated(product, width) => ([("REPEATED", 1)], product, width),
     };
-    let panels = plan.panels();
-    for panel in panels.iter() {
-        for (first_tile, tiles, work) in
-            panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-        {
-            engine.launch(
-                gpu,
-                &Launch {
-                    shader: &SHADER,
-                    constants: &constants,
-                    bindings: &[
-                        panels.tiles.table.buffer()?.into(),
-                        row_parts.buffer()?.into(),
-                        col_parts.buffer()?.into(),
-                        scales.buffer()?.into(),
-                        labels.labels.buffer()?.into(),
-                        labels.costs.buffer()?.into(),
-                        array.buffer()?.into(),
-                        panel.window(costs)?,
-                    ],
-                    immediates: bytemuck::bytes_of(&Params {
-                        first_tile,
-                        tiles,
-                        rows: index("the rows", rows)?,
-                        kinds: index("the labels", labels.kinds)?,
-                        width: index("the product", width)?,
-                    }),
-                    workgroups: u64::from(tiles),
-                    work,
-                },
-            )?;
-        }
-    }
-    Ok(())
+    let (rows, kinds) = (index("the rows", rows)?, index("the labels", labels.kinds)?);
+    let width = index("the product", width)?;
+    plan.launch(
+        engine,
+        gpu,
+        &SHADER,
+        &constants,
+        |panel| {
+            Ok(vec![
+                row_parts.buffer()?.into(),
+                col_parts.buffer()?.into(),
+                scales.buffer()?.into(),
+                labels.labels.buffer()?.into(),
+                labels.costs.buffer()?.into(),
+                array.buffer()?.into(),
+                panel.window(costs)?,
+            ])
+        },
+        |first_tile, tiles| Params { first_tile, tiles, rows, kinds, width },
+    )
 }

@@ -15,9 +15,12 @@ pub(crate) mod matrix_product;
 mod properties;
 pub(crate) mod squared_sums;
 
-use crate::engine::{Backend, Engine};
+use bytemuck::NoUninit;
+
+use crate::engine::gpu::{Binding, Gpu};
+use crate::engine::{Backend, Engine, Launch, Shader};
 use crate::error::Result;
-use crate::kernels::linear::softmin_columns::Panels;
+use crate::kernels::linear::softmin_columns::{Panel, Panels};
 use crate::kernels::linear::softmin_rows::row_panels;
 use crate::kernels::tiles::Blocks;
 
@@ -36,7 +39,37 @@ impl RowPlan {
         Ok(Self { blocks: blocks.clone(), panels })
     }
 
-    fn panels(&self) -> &Panels {
-        self.panels.as_ref().expect("made for a GPU")
+    /// Launches a kernel over all rows: `bindings` of a panel follow those of the tiles, and
+    /// `params` makes the parameters from the first tile and their number.
+    fn launch<'a, P: NoUninit>(
+        &'a self,
+        engine: &Engine,
+        gpu: &Gpu,
+        shader: &'static Shader,
+        constants: &[(&'static str, u32)],
+        bindings: impl Fn(&Panel) -> Result<Vec<Binding<'a>>>,
+        params: impl Fn(u32, u32) -> P,
+    ) -> Result<()> {
+        let panels = self.panels.as_ref().expect("made for a GPU");
+        for panel in panels.iter() {
+            let mut all = vec![panels.tiles.table.buffer()?.into()];
+            all.extend(bindings(panel)?);
+            for (first_tile, tiles, work) in
+                panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
+            {
+                engine.launch(
+                    gpu,
+                    &Launch {
+                        shader,
+                        constants,
+                        bindings: &all,
+                        immediates: bytemuck::bytes_of(&params(first_tile, tiles)),
+                        workgroups: u64::from(tiles),
+                        work,
+                    },
+                )?;
+            }
+        }
+        Ok(())
     }
 }

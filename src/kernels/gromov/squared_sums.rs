@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::RowPlan;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::kernels::{check_length, index};
 
@@ -41,34 +41,18 @@ pub(crate) fn squared_sums(
         });
         return Ok(());
     };
-    let panels = plan.panels();
     for first in (0..vectors.len()).step_by(points) {
-        for panel in panels.iter() {
-            for (first_tile, tiles, work) in
-                panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-            {
-                engine.launch(
-                    gpu,
-                    &Launch {
-                        shader: &SHADER,
-                        constants: &[],
-                        bindings: &[
-                            panels.tiles.table.buffer()?.into(),
-                            panel.window(distances)?,
-                            vectors.buffer()?.into(),
-                            out.buffer()?.into(),
-                        ],
-                        immediates: bytemuck::bytes_of(&Params {
-                            first_tile,
-                            tiles,
-                            first: index("the vectors", first)?,
-                        }),
-                        workgroups: u64::from(tiles),
-                        work,
-                    },
-                )?;
-            }
-        }
+        let first = index("the vectors", first)?;
+        plan.launch(
+            engine,
+            gpu,
+            &SHADER,
+            &[],
+            |panel| {
+                Ok(vec![panel.window(distances)?, vectors.buffer()?.into(), out.buffer()?.into()])
+            },
+            |first_tile, tiles| Params { first_tile, tiles, first },
+        )?;
     }
     Ok(())
 }
