@@ -302,7 +302,7 @@ impl Run<'_> {
             track.known = true;
             *share = if *share == 1.0 { 1.0 } else { part };
         }
-        self.linearised.step(shares)
+        self.linearised.step(shares, weights.epsilon)
     }
 
     /// Sweeps over the tree until the marginals are right enough.

@@ -1,6 +1,7 @@
 //! The linearised problem on an engine: a tree whose edge costs follow the plan.
 
 mod factored;
+mod gauge;
 mod stored;
 
 use ndarray::Array2;
@@ -10,8 +11,11 @@ use super::plan::Plan;
 use super::{Edge, Problem};
 use crate::engine::{Array, Engine};
 use crate::error::Result;
+use crate::geometry::Side;
+use crate::kernels::NEARLY_NOTHING;
 use crate::kernels::gromov::grid::{Room, Workspace};
 use crate::kernels::linear::segment_sum::compensated_sum;
+use crate::linear::Law;
 use crate::linear::tree::{Forest, NodeValues};
 use factored::Factored;
 use stored::Stored;
@@ -30,6 +34,8 @@ pub(super) struct Linearised {
     scratch: Scratch,
     /// log nu of every node, for one problem.
     log_references: Vec<Vec<f64>>,
+    /// True for nodes whose potentials make up for gauges.
+    fixed: Vec<bool>,
     count: usize,
 }
 
@@ -128,7 +134,16 @@ impl Linearised {
             product: engine.zeros("product", products.max().unwrap_or(0))?,
             workspace: Workspace::new(engine, room)?,
         };
-        Ok(Self { forest, engine: engine.clone(), nodes, edges, scratch, log_references, count })
+        Ok(Self {
+            forest,
+            engine: engine.clone(),
+            nodes,
+            edges,
+            scratch,
+            log_references,
+            fixed: problem.nodes.iter().map(|node| node.law == Law::Fixed).collect(),
+            count,
+        })
     }
 
     /// The costs of the problems linearised at plans that are given row by row for every edge and
@@ -159,13 +174,15 @@ impl Linearised {
                 Costs::Factored(factored) => factored.set_squares(&ends),
             }
         }
-        self.step(&masses)
+        // There is no gauge yet that an epsilon could matter to.
+        self.step(&masses, 1.0)
     }
 
     /// The plan of the tree's potentials, and the costs of the problem linearised at it. Messages
     /// must be up to date.
     pub(super) fn evaluate(&mut self, epsilon: f64) -> Result<Vec<Found>> {
-        let mut found = self.marginals()?;
+        let mut found = self.marginals(epsilon)?;
+        self.refresh_gauges(epsilon)?;
         let masses: Vec<f64> = found.iter().map(|one| one.plan.mass).collect();
         let Self { engine, forest, nodes, edges, scratch, .. } = self;
         let marginals: Vec<Vec<f64>> = (0..nodes.len())
@@ -188,9 +205,10 @@ impl Linearised {
             let distances = [&nodes[rows], &nodes[cols]];
             let (terms, energies) = match costs {
                 Costs::Stored(stored) => {
-                    let terms = stored.measure(engine, epsilon, forest.edge(index)?)?;
+                    let terms = stored.measure(engine, epsilon, forest.edge(index)?, &ends)?;
                     stored.linearise(engine, distances, &ends, scratch)?;
-                    let energies = stored.energies(engine, epsilon, forest.edge(index)?, &terms)?;
+                    let parts = forest.edge(index)?;
+                    let energies = stored.energies(engine, epsilon, parts, &ends, &terms)?;
                     (terms, energies)
                 }
                 Costs::Factored(factored) => {
@@ -210,11 +228,12 @@ impl Linearised {
     }
 
     /// Marginals, masses and the potentials' part of the entropy.
-    fn marginals(&mut self) -> Result<Vec<Found>> {
+    fn marginals(&mut self, epsilon: f64) -> Result<Vec<Found>> {
         let mut found: Vec<Found> = (0..self.count).map(|_| Found::empty()).collect();
         for node in 0..self.nodes.len() {
             self.forest.hear(node)?;
             let values = NodeValues::download(&self.forest, node)?;
+            let gauge = self.gauge(node);
             for (index, one) in found.iter_mut().enumerate() {
                 let values = values.of_tree(index);
                 let marginal = values.marginal();
@@ -230,20 +249,71 @@ impl Linearised {
                 one.plan.entropy += compensated_sum(&terms);
                 one.plan.mass = marginal.sum();
                 one.plan.marginals.push(marginal);
-                one.potentials.push(values.potential);
+                let gauge = &gauge[index * values.potential.len()..];
+                one.potentials.push(moved(&values.potential, gauge, -1.0 / epsilon));
             }
         }
         Ok(found)
     }
 
-    /// Moves the costs of every problem by its share towards those around the last plan.
-    pub(super) fn step(&mut self, shares: &[f64]) -> Result<()> {
+    /// Moves the costs of every problem by its share towards those around the last plan, at this
+    /// epsilon.
+    pub(super) fn step(&mut self, shares: &[f64], epsilon: f64) -> Result<()> {
+        let before: Vec<_> = (0..self.nodes.len()).map(|node| self.gauge(node)).collect();
         let Self { engine, forest, edges, .. } = self;
         for (index, (_, costs)) in edges.iter_mut().enumerate() {
             let (operator, ..) = forest.edge(index)?;
             match costs {
                 Costs::Stored(stored) => stored.step(engine, shares, operator)?,
                 Costs::Factored(factored) => factored.step(engine, shares, operator)?,
+            }
+        }
+        for (node, before) in before.iter().enumerate().filter(|(node, _)| self.fixed[*node]) {
+            let after = self.gauge(node);
+            let change: Vec<f64> = after.iter().zip(before).map(|(new, old)| new - old).collect();
+            if change.iter().any(|change| *change != 0.0) {
+                let potential = self.engine.download(&self.forest.nodes[node].arrays.potential)?;
+                let potential = moved(&potential, &change, 1.0 / epsilon);
+                self.forest.set_potential(node, &potential)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The gauges of a node's edges, for all problems: what its potentials on the engine have in
+    /// them beside their own.
+    fn gauge(&self, node: usize) -> Vec<f64> {
+        let mut sum = vec![0.0; self.log_references[node].len() * self.count];
+        for (edge, costs) in &self.edges {
+            if let Costs::Stored(stored) = costs {
+                for (end, side) in [(edge.rows, 0), (edge.cols, 1)] {
+                    if end == node {
+                        let parts = sum.iter_mut().zip(stored.gauge.current(side));
+                        parts.for_each(|(sum, part)| *sum += part);
+                    }
+                }
+            }
+        }
+        sum
+    }
+
+    /// The gauges of the costs around the plan of the messages as they are.
+    fn refresh_gauges(&mut self, epsilon: f64) -> Result<()> {
+        for node in 0..self.nodes.len() {
+            let ends = |(index, (edge, costs)): (usize, &(Edge, Costs))| match costs {
+                Costs::Stored(_) if edge.rows == node => Some((index, Side::Rows)),
+                Costs::Stored(_) if edge.cols == node => Some((index, Side::Cols)),
+                _ => None,
+            };
+            let ends: Vec<_> = self.edges.iter().enumerate().filter_map(ends).collect();
+            let mut messages = (ends.iter())
+                .map(|&(edge, side)| self.engine.download(self.forest.message(edge, side)))
+                .collect::<Result<Vec<_>>>()?;
+            gauge::changes(&mut messages, self.fixed[node], epsilon);
+            for ((edge, side), changes) in ends.into_iter().zip(messages) {
+                if let Costs::Stored(stored) = &mut self.edges[edge].1 {
+                    stored.gauge.refresh(usize::from(side == Side::Cols), &changes);
+                }
             }
         }
         Ok(())
@@ -309,6 +379,12 @@ impl Found {
             Plan { mass: 0.0, energy: 0.0, labels: 0.0, entropy: 0.0, marginals: Vec::new() };
         Self { plan, cross_energy: 0.0, potentials: Vec::new() }
     }
+}
+
+/// Potentials and some parts of these changes; what reaches nothing stays so.
+fn moved(potential: &[f64], changes: &[f64], part: f64) -> Vec<f64> {
+    let both = potential.iter().zip(changes);
+    both.map(|(&g, change)| if g < NEARLY_NOTHING { g } else { g + part * change }).collect()
 }
 
 /// (D∘D) a for vectors that lie one after another, each of some copies of the points.

@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::gauge::Gauge;
 use super::{EdgeTerms, Ends, Scratch, StartRows};
 use crate::engine::{Array, Engine};
 use crate::error::Result;
@@ -22,6 +23,7 @@ use crate::kernels::tiles::Blocks;
 pub(super) struct Stored {
     /// t_e alpha.
     share: f64,
+    pub gauge: Gauge,
     plan: RowPlan,
     /// The plan, its product with the distances, and in the end the costs of the next problem.
     fresh: Array,
@@ -85,6 +87,7 @@ impl Stored {
         let operator = Operator::stored(engine, &blocks)?;
         let stored = Self {
             share: edge.weight * problem.fused.as_ref().map_or(1.0, |fused| fused.alpha),
+            gauge: Gauge::none([blocks.total_rows(), blocks.total_cols()]),
             fresh: engine.zeros("linearised costs", blocks.pairs() as usize)?,
             folded: (distinct < size(edge.cols))
                 .then(|| engine.zeros("folded plan", blocks.total_rows() * distinct))
@@ -132,6 +135,7 @@ impl Stored {
         engine: &Engine,
         epsilon: f64,
         (operator, f, g): (&mut Operator, &Array, &Array),
+        ends: &Ends<'_>,
     ) -> Result<Vec<EdgeTerms>> {
         let costs = operator.costs().expect("stored");
         let count = self.plan.blocks.count();
@@ -145,8 +149,11 @@ impl Stored {
             None => vec![0.0; count],
         };
         coupling_dense(engine, &self.plan, costs, f, g, 1.0 / epsilon, &mut self.fresh)?;
-        let terms = linear.into_iter().zip(labels);
-        Ok(terms.map(|(linear, labels)| EdgeTerms { linear, unary: 0.0, labels }).collect())
+        let gauges = worth([0, 1].map(|side| self.gauge.current(side)), ends);
+        let terms = linear.into_iter().zip(labels).zip(gauges);
+        let terms =
+            terms.map(|((linear, labels), gauge)| EdgeTerms { linear, unary: -gauge, labels });
+        Ok(terms.collect())
     }
 
     /// From the plans that lie in the work space, of these masses, to the costs of the problem
@@ -161,7 +168,7 @@ impl Stored {
     ) -> Result<()> {
         let [rows, cols] = distances;
         let Scratch { product: half, workspace } = scratch;
-        let Self { share, plan, fresh, folded, labels, .. } = self;
+        let Self { share, gauge, plan, fresh, folded, labels, .. } = self;
         let (count, width) = (plan.blocks.count(), distances[1].len());
         let (n, m) = plan.blocks.size(0);
         if let Some(folded) = folded {
@@ -174,15 +181,15 @@ impl Stored {
             rows.times(engine, workspace, (product, place), (half, whole))?;
             cols.times_from_right(engine, workspace, (half, whole), (product, place))?;
         }
-        let scaled = |squares: &[f64], points: usize| -> Vec<f64> {
-            let each = squares.chunks(points).zip(ends.masses);
-            each.flat_map(|(squares, mass)| {
-                squares.iter().map(|s| *share * s / mass).collect::<Vec<_>>()
+        let parts = |side: usize, points: usize| -> Vec<f64> {
+            let all = ends.squares[side].iter().zip(gauge.fresh(side)).enumerate();
+            all.map(|(place, (square, gauge))| {
+                *share * square / ends.masses[place / points] + gauge
             })
             .collect()
         };
-        let row_parts = engine.upload("row parts", &scaled(ends.squares[0], n))?;
-        let col_parts = engine.upload("column parts", &scaled(ends.squares[1], m))?;
+        let row_parts = engine.upload("row parts", &parts(0, n))?;
+        let col_parts = engine.upload("column parts", &parts(1, m))?;
         let scales: Vec<f64> = ends.masses.iter().map(|mass| -2.0 * *share / mass).collect();
         let scales = engine.upload("scales", &scales)?;
         let product = match folded {
@@ -199,21 +206,25 @@ impl Stored {
         engine: &Engine,
         epsilon: f64,
         (operator, f, g): (&mut Operator, &Array, &Array),
+        ends: &Ends<'_>,
         terms: &[EdgeTerms],
     ) -> Result<Vec<f64>> {
         let costs = operator.costs().expect("stored");
         let sums = self.sums(engine, (costs, f, g), epsilon, Summand::Matrix(&self.fresh))?;
         let own = by_problem(&sums, self.plan.blocks.count());
-        Ok(own.iter().zip(terms).map(|(own, terms)| own - 0.5 * terms.labels).collect())
+        let gauges = worth([0, 1].map(|side| self.gauge.fresh(side)), ends);
+        let all = own.iter().zip(terms).zip(gauges);
+        Ok(all.map(|((own, terms), gauge)| own - gauge - 0.5 * terms.labels).collect())
     }
 
     /// Moves the costs of every problem by its share towards the fresh ones.
     pub(super) fn step(
-        &self,
+        &mut self,
         engine: &Engine,
         shares: &[f64],
         operator: &mut Operator,
     ) -> Result<()> {
+        self.gauge.step(shares);
         let shares = engine.upload("shares", shares)?;
         let costs = operator.costs_mut().expect("stored");
         blend(engine, &self.plan, &self.fresh, &shares, costs)
@@ -232,6 +243,17 @@ impl Stored {
         coupling_rows(engine, blocks, costs, f, g, 1.0 / epsilon, summand, &mut out)?;
         engine.download(&out)
     }
+}
+
+/// What a gauge sums to over each problem's plan.
+fn worth(gauge: [&[f64]; 2], ends: &Ends<'_>) -> Vec<f64> {
+    let count = ends.masses.len();
+    let sides = gauge.iter().zip(ends.marginals).map(|(gauge, marginals)| {
+        let terms: Vec<f64> = gauge.iter().zip(marginals).map(|(part, p)| part * p).collect();
+        by_problem(&terms, count)
+    });
+    let zero = vec![0.0; count];
+    sides.fold(zero, |sum, side| sum.iter().zip(side).map(|(a, b)| a + b).collect())
 }
 
 fn by_problem(sums: &[f64], count: usize) -> Vec<f64> {

@@ -304,6 +304,12 @@ impl Forest {
         Ok((&mut edges[edge].operator, f, g))
     }
 
+    /// The message that an edge brings to its end on this side.
+    pub(crate) fn message(&self, edge: usize, onto: Side) -> &Array {
+        let ForestEdge { up, down, child_side, .. } = &self.edges[edge];
+        if onto == *child_side { down } else { up }
+    }
+
     /// Changes the logarithm of a node's reference measure, and with it the bias.
     pub(crate) fn set_reference(&mut self, node: usize, log_reference: &[f64]) -> Result<()> {
         let arrays = &mut self.nodes[node].arrays;
