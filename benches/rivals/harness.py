@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,8 @@ from pathlib import Path
 # ---- processes ------------------------------------------------------------------------------
 
 Run = namedtuple("Run", "code output errors seconds peak_bytes failure")
+# A plan whose marginals are off by more than this, in L1, is none.
+FEASIBLE = 5e-3
 # Linux counts the peak in KiB, macOS in bytes.
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -186,9 +189,9 @@ def machine():
     return found
 
 
-def commit():
-    """The commit of this repository, `None` outside one."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+def commit(folder=None):
+    """The commit of this repository or of that of a folder; `None` outside one."""
+    command = ["git", "-C", str(folder or Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -198,7 +201,7 @@ def commit():
 def record(options, packages):
     """The head of the file of results."""
     return {
-        "command": " ".join(["python", *map(without_folder, sys.argv)]),
+        "command": shlex.join(["python", *map(without_folder, sys.argv)]),
         "commit": commit(),
         "device": options.device,
         "machine": machine(),
@@ -239,6 +242,13 @@ def print_table(rows):
         else:
             padded += row[1:]
         print("  ".join(padded))
+
+
+def markdown(rows):
+    """The lines of a table; remarks get all columns but the first."""
+    width = len(rows[0])
+    lines = ["| " + " | ".join(row + [""] * (width - len(row))) + " |" for row in rows]
+    return [lines[0], "|---" + "|--:" * (width - 1) + "|", *lines[1:]]
 
 
 # ---- array libraries ------------------------------------------------------------------------
