@@ -123,8 +123,8 @@ fn figures_of_our_own_shapes_are_drawn() {
     let options = Options {
         data: None,
         out: folder.path().join("figures"),
-        side: 8,
-        seeds: 2,
+        side: 6,
+        seeds: 1,
         figures: Vec::new(),
     };
     draw(&options, &Engine::cpu()).unwrap();

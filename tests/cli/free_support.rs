@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use super::workplace::{Workplace, cloud, devices, number};
+use super::workplace::{Workplace, cloud, number};
 
 /// Distances between the rows of a matrix.
 fn distances(points: &Array2<f64>) -> Array2<f64> {
@@ -72,10 +72,8 @@ fn entropic_and_exact_barycenters_agree_and_are_drawn() {
         number(&json, "transport")
     };
     let exact = solve(&["--epsilon", "0", "--device", "cpu"]);
-    for device in devices() {
-        let entropic = solve(&["--epsilon", "1e-3", "--device", device]);
-        assert!((entropic - exact).abs() < 0.25 * exact, "{device}: {entropic} and {exact}");
-    }
+    let entropic = solve(&["--epsilon", "1e-3", "--tolerance", "0.02", "--device", "cpu"]);
+    assert!((entropic - exact).abs() < 0.25 * exact, "{entropic} and {exact}");
 }
 
 #[test]
