@@ -3,6 +3,8 @@
 
 #[path = "cli/barycenter.rs"]
 mod barycenter;
+#[path = "cli/free_support.rs"]
+mod free_support;
 #[path = "cli/gromov.rs"]
 mod gromov;
 #[path = "cli/interrupt.rs"]

@@ -6,8 +6,8 @@ mod common;
 use common::engines;
 use common::golden::{close, cost, golden, matrix, number, vector};
 use gaspard::gromov::{
-    Control, Descent, FreeSupport, Fused, Plans, Problem, Solution, Space, Start, Update,
-    conditional_gradient, solve, solve_from,
+    Control, Descent, FreeSupport, FreeSupportSolution, Fused, Plans, Problem, Solution, Space,
+    Start, Update, conditional_gradient, solve, solve_from,
 };
 use gaspard::linear::tree::Reference;
 use gaspard::{Engine, Law};
@@ -148,34 +148,60 @@ fn conditional_gradient_is_that_of_pot() {
     }
 }
 
+/// The barycenter of a case, from its start, as exactly as POT has it.
+fn free_support(case: &Value) -> FreeSupport {
+    let supports = case["supports"].as_array().unwrap().iter();
+    let inputs = supports
+        .zip(case["inputs"].as_array().unwrap())
+        .map(|(points, weights)| {
+            Space::from_points(matrix(points), cost(case), vector(weights)).unwrap()
+        })
+        .collect();
+    let masses = vector(&case["masses"]);
+    FreeSupport::of(inputs, masses.len())
+        .masses(masses)
+        .weights(&vector(&case["weights"]).to_vec())
+        .start(matrix(&case["start"]))
+        .plans(Plans::Exact(Descent { tolerance: 1e-5, ..Descent::default() }))
+        .tolerance(1e-13)
+}
+
+/// Loss, values and distances are those of POT.
+fn compare_free_support(case: &Value, problem: &FreeSupport, values: &str) -> FreeSupportSolution {
+    let name = case["name"].as_str().unwrap();
+    let (cpu, expected) = (Engine::cpu(), &case["expected"]);
+    let found = problem.solve(&cpu).unwrap();
+    assert!(found.converged, "{name} {:?}", found.trace.last());
+    close(name, &cpu, "loss", found.loss(), number(&expected["loss"]), 1e-9);
+    for (found, expected) in found.values.iter().zip(&vector(&expected[values])) {
+        close(name, &cpu, "value", *found, *expected, 1e-9);
+    }
+    for (found, expected) in found.distances.iter().zip(&matrix(&expected["distances"])) {
+        close(name, &cpu, "distance", *found, *expected, 1e-9);
+    }
+    found
+}
+
 #[test]
 fn free_support_barycenters_are_those_of_pot() {
     for case in golden("gromov_barycenter") {
+        let found = compare_free_support(&case, &free_support(&case), "energies");
+        assert!(found.features.is_none());
+    }
+}
+
+#[test]
+fn fused_free_support_barycenters_are_those_of_pot() {
+    for case in golden("fused_gromov_barycenter") {
+        let features = case["features"].as_array().unwrap().iter().map(matrix).collect();
+        let problem = free_support(&case)
+            .features(features, number(&case["alpha"]))
+            .start_features(matrix(&case["start_features"]));
+        let found = compare_free_support(&case, &problem, "values");
         let name = case["name"].as_str().unwrap();
-        let supports = case["supports"].as_array().unwrap().iter();
-        let inputs = supports
-            .zip(case["inputs"].as_array().unwrap())
-            .map(|(points, weights)| {
-                Space::from_points(matrix(points), cost(&case), vector(weights)).unwrap()
-            })
-            .collect();
-        let masses = vector(&case["masses"]);
-        let found = FreeSupport::of(inputs, masses.len())
-            .masses(masses)
-            .weights(&vector(&case["weights"]).to_vec())
-            .start(matrix(&case["start"]))
-            .plans(Plans::Exact(Descent { tolerance: 1e-5, ..Descent::default() }))
-            .tolerance(1e-13)
-            .solve(&Engine::cpu())
-            .unwrap();
-        assert!(found.converged, "{name} {:?}", found.trace.last());
-        let (cpu, expected) = (Engine::cpu(), &case["expected"]);
-        close(name, &cpu, "loss", found.loss, number(&expected["loss"]), 1e-9);
-        for (found, expected) in found.values.iter().zip(&vector(&expected["energies"])) {
-            close(name, &cpu, "value", *found, *expected, 1e-9);
-        }
-        for (found, expected) in found.distances.iter().zip(&matrix(&expected["distances"])) {
-            close(name, &cpu, "distance", *found, *expected, 1e-9);
+        let expected = matrix(&case["expected"]["features"]);
+        for (found, expected) in found.features.unwrap().iter().zip(&expected) {
+            close(name, &Engine::cpu(), "feature", *found, *expected, 1e-9);
         }
     }
 }

@@ -29,7 +29,11 @@ Example:
 
   gaspard barycenter heart.png star.png ring.png --frames 21 --out way.png
       Writes way.png (the barycenter with equal weights), way_strip.png (21 frames side by side,
-      from the heart over the star to the ring) and way.gif (the same, moving).";
+      from the heart over the star to the ring) and way.gif (the same, moving).
+
+  gaspard barycenter heart.png star.png --metric gromov --points 200 --out mean.npz --picture all.png
+      Writes mean.npz: the distances between 200 free points that are nearest to those of both
+      shapes, and points in the plane that nearly have them, which all.png shows.";
 
 /// The entropic strength of Wasserstein barycenters that are not told one.
 const EPSILON: f64 = 1e-3;
@@ -59,17 +63,25 @@ pub(super) struct Arguments {
     /// those of the first input]
     #[arg(long, value_name = "HxW", value_parser = parse_support)]
     pub(super) support: Option<Grid>,
+    /// So many free points of equal mass in place of cells (gromov, fused): known by nothing but
+    /// the distances to each other that are best. Inputs keep their mass
+    #[arg(long, value_name = "NUMBER", conflicts_with = "support",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) points: Option<u32>,
     /// Entropic strength. For wasserstein in units of the squared side of the box: a point is
     /// blurred to a Gaussian of variance epsilon / 2, unless --debiased [default: 1e-3]. Else in
-    /// squared distances [default: 1e-3 of the square of the mean distance]
+    /// squared distances [default: 1e-3 of the square of the mean distance; with --points 0, which
+    /// is for exact plans, by conditional gradient on the CPU]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(super) epsilon: Option<f64>,
     /// Take the entropic blur out
     #[arg(long)]
     debiased: bool,
-    /// Write the barycenter as a picture: one pixel a cell for 2 axes, bars for 1, slices for 3
-    #[arg(long, value_name = "FILE.png", 
-          required_unless_present_any = ["npy", "json", "animation", "frames_npy", "picture"])]
+    /// Write the barycenter as a picture: one pixel a cell for 2 axes, bars for 1, slices for 3.
+    /// With --points: the distances as FILE.npy; or as FILE.npz distances, masses, places (points
+    /// in the plane that nearly have these distances) and with labels label_shares
+    #[arg(long, value_name = "FILE", required_unless_present_any =
+          ["npy", "json", "animation", "frames_npy", "picture", "coupling"])]
     pub(super) out: Option<PathBuf>,
     /// Write the barycenter as an array on its support, summing to 1
     #[arg(long, value_name = "FILE.npy")]
@@ -190,6 +202,8 @@ impl Arguments {
             ("--rho", rho.is_some()),
             ("--labels", !labels.is_empty()),
             ("--picture", self.gromov.picture.is_some()),
+            ("--coupling", self.gromov.coupling.is_some()),
+            ("--points", self.points.is_some()),
         ];
         match given.into_iter().find(|(_, given)| *given) {
             None => Ok(()),
@@ -202,11 +216,14 @@ impl Arguments {
     }
 
     fn check_endings(&self) -> Result<()> {
+        let out = if self.points.is_some() { &["npy", "npz"][..] } else { &["png"] };
         for (option, path, endings) in [
-            ("--out", &self.out, &["png"][..]),
+            ("--out", &self.out, out),
             ("--npy", &self.npy, &["npy"]),
             ("--animation", &self.animation, &["gif", "png", "apng"]),
             ("--frames-npy", &self.frames_npy, &["npy"]),
+            ("--coupling", &self.gromov.coupling, &["npy"]),
+            ("--picture", &self.gromov.picture, &["png"]),
         ] {
             path.iter().try_for_each(|path| outputs::check_ending(option, path, endings))?;
         }
@@ -221,7 +238,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
             let problem = "only Wasserstein barycenters can be debiased".to_owned();
             return Err(Error::parameter("--debiased", problem, "leave it out"));
         }
-        return gromov::barycenter::run(arguments);
+        return match arguments.points {
+            Some(points) => gromov::free_support::run(arguments, points as usize),
+            None => gromov::barycenter::run(arguments),
+        };
     }
     arguments.check_wasserstein()?;
     let epsilon = arguments.epsilon.unwrap_or(EPSILON);

@@ -1,7 +1,7 @@
 //! What goes out: lines for people, results, and files whose folders are there.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gaspard::report::record;
 use gaspard::{Error, Result};
@@ -52,6 +52,13 @@ pub(super) fn check_ending(option: &str, path: &Path, endings: &[&str]) -> Resul
         format!("{} does not end in {}", path.display(), endings.join(" or ")),
         "the ending says how the file is written",
     ))
+}
+
+/// NAME_0.npy, NAME_1.npy, ... for NAME.npy.
+pub(super) fn numbered(path: &Path, count: usize) -> Vec<PathBuf> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    (0..count).map(|index| path.with_file_name(format!("{stem}_{index}.{ending}"))).collect()
 }
 
 /// JSON into a file, or onto stdout for `-`.

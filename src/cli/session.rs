@@ -90,6 +90,11 @@ impl<'a> Session<'a> {
         Watch::new(self.common.quiet, "change of the plan")
     }
 
+    /// Watches barycenters on a free support.
+    pub(super) fn watch_barycenters(&self) -> Watch {
+        Watch::new(self.common.quiet, "change of the barycenter")
+    }
+
     /// Refuses an epsilon so small beside the costs that the device's numbers cannot tell them
     /// apart, and warns where they hardly can.
     pub(super) fn check_epsilon<'g>(
@@ -139,9 +144,17 @@ impl<'a> Session<'a> {
 
     /// Says how a Gromov-Wasserstein solve went.
     pub(super) fn summarise_gromov(&self, results: &GromovResults) {
+        self.summarise_rounds(results, ["plans", "sweeps", "plan"]);
+    }
+
+    /// Says how a solve went that is made of rounds and of steps within them, and ends when
+    /// something does not change any more: `words` for these.
+    pub(super) fn summarise_rounds(&self, results: &GromovResults, words: [&str; 3]) {
         let GromovResults { outer_iterations, sweeps, seconds, change, .. } = results;
-        let effort = format!("after {outer_iterations} plans, {sweeps} sweeps, in {seconds:.2} s");
-        let last = format!("the last plan changed by {change:.1e}");
+        let [rounds, steps, what] = words;
+        let effort =
+            format!("after {outer_iterations} {rounds}, {sweeps} {steps}, in {seconds:.2} s");
+        let last = format!("the last {what} changed by {change:.1e}");
         match results.status() {
             Status::Done => self.note(&format!("converged {effort}; {last}")),
             Status::Interrupted => self.warn(&format!("interrupted {effort}; {last}")),

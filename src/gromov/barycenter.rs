@@ -3,8 +3,8 @@
 use super::{Control, Fused, Problem, Solution, Space, solve};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::linear::Law;
 use crate::linear::tree::Reference;
+use crate::linear::{Law, check_weights};
 use crate::observer::{Observer, Part};
 
 /// The measure on a given space that is nearest to several spaces.
@@ -37,52 +37,35 @@ use crate::observer::{Observer, Part};
 pub struct Barycenter {
     /// The star: the centre first, then the inputs.
     problem: Problem,
+    weights: Vec<f64>,
 }
 
 impl Barycenter {
     /// The barycenter of spaces, equally weighted and balanced, on a support.
     pub fn of(inputs: &[&Space], support: &Space) -> Self {
+        let weights = vec![1.0 / inputs.len().max(1) as f64; inputs.len()];
         let mut problem = Problem::default();
         let centre = problem.node(support.clone(), Law::Free);
-        for input in inputs {
+        for (input, &weight) in inputs.iter().zip(&weights) {
             let node = problem.node((*input).clone(), Law::Fixed);
-            problem.edge(node, centre, 1.0 / inputs.len() as f64);
+            problem.edge(node, centre, weight);
         }
-        Self { problem }
+        Self { problem, weights }
     }
 
-    /// How much each input counts.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] unless there is a weight for every input, none is negative, and they
-    /// sum to 1.
-    pub fn weights(mut self, weights: &[f64]) -> Result<Self> {
-        let refusal = |problem: String| {
-            Err(Error::parameter(
-                "the weights of the inputs",
-                problem,
-                "give weights that sum to 1",
-            ))
-        };
-        if weights.len() != self.problem.edges.len() {
-            let inputs = self.problem.edges.len();
-            return refusal(format!("{} weights for {inputs} inputs", weights.len()));
-        }
-        if let Some(weight) = weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
-            return refusal(format!("one of them is {weight}"));
-        }
-        let sum: f64 = weights.iter().sum();
-        if (sum - 1.0).abs() > 1e-6 {
-            return refusal(format!("they sum to {sum}"));
-        }
+    /// How much each input counts: not negative, summing to 1.
+    #[must_use]
+    pub fn weights(mut self, weights: &[f64]) -> Self {
+        self.weights = weights.to_vec();
         for (edge, &weight) in self.problem.edges.iter_mut().zip(weights) {
             // What does not count at all still needs a plan: it gets one for next to nothing.
             edge.weight = weight.max(LEAST_WEIGHT);
         }
-        Ok(self)
+        self
     }
 
     /// What each input asks of its marginal: fixed, or KL for unbalanced barycenters.
+    #[must_use]
     pub fn laws(mut self, laws: &[Law]) -> Self {
         for (node, &law) in self.problem.nodes[1..].iter_mut().zip(laws) {
             node.law = law;
@@ -91,12 +74,14 @@ impl Barycenter {
     }
 
     /// Labels, which inputs and support must have.
+    #[must_use]
     pub fn fused(mut self, fused: Fused) -> Self {
         self.problem.fused = Some(fused);
         self
     }
 
     /// The reference measure; see [`Problem::reference`].
+    #[must_use]
     pub fn reference(mut self, reference: Reference) -> Self {
         self.problem.reference = reference;
         self
@@ -112,16 +97,27 @@ impl Barycenter {
         &solution.marginals[0]
     }
 
+    /// Checks weights and problem; solving does it too.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for weights that are not those of the inputs, and as
+    /// [`Problem::validate`].
+    pub fn validate(&self) -> Result<()> {
+        check_weights(&self.weights, self.problem.edges.len())?;
+        self.problem.validate()
+    }
+
     /// Solves from every start; the best first.
     ///
     /// # Errors
-    /// As [`solve`].
+    /// As [`Barycenter::validate`] and [`solve`].
     pub fn solve(
         &self,
         control: &Control,
         engine: &Engine,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Solution>> {
+        self.validate()?;
         solve(&self.problem, control, engine, observer)
     }
 
@@ -148,7 +144,7 @@ impl Barycenter {
         let mut solutions = Vec::new();
         for frame in 0..frames {
             let time = frame as f64 / (frames - 1) as f64;
-            let barycenter = self.clone().weights(&[1.0 - time, time])?;
+            let barycenter = self.clone().weights(&[1.0 - time, time]);
             let mut observer = Part { observer: &mut *observer, part: (frame + 1, frames) };
             let solution = barycenter.solve(control, engine, &mut observer)?.swap_remove(0);
             let interrupted = solution.interrupted;

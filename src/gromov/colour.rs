@@ -93,7 +93,23 @@ fn check(inputs: &[Coloured<'_>], threshold: f64) -> Result<()> {
             return Err(Error::data(name, format!("one is {wrong}"), "give finite numbers"));
         }
     }
-    super::check_shares("the weights", inputs.iter().map(|input| input.weight))
+    check_shares("the weights", inputs.iter().map(|input| input.weight))
+}
+
+/// Refuses weights of which only shares matter, where they are not shares of anything.
+fn check_shares(name: &str, weights: impl Iterator<Item = f64>) -> Result<()> {
+    let mut total = 0.0;
+    for weight in weights {
+        if !(weight >= 0.0 && weight.is_finite()) {
+            let problem = format!("one of them is {weight}");
+            return Err(Error::parameter(name, problem, "give finite numbers from 0 up"));
+        }
+        total += weight;
+    }
+    if total > 0.0 {
+        return Ok(());
+    }
+    Err(Error::parameter(name, "all of them are 0", "give some input a positive weight"))
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ pub fn conditional_gradient(
         None => product(),
     };
     let (d, c) = (a.dense_distances()?, b.dense_distances()?);
-    let sides = Sides { d: &d, c: &c, mu: &a.weights, p: &b.weights };
+    let sides = Sides { d: &d, c: &c, mu: &a.weights, p: &b.weights, features: None };
     sides.descend(start, control, observer)
 }
 
@@ -175,6 +175,22 @@ pub(super) struct Sides<'a> {
     pub c: &'a Array2<f64>,
     pub mu: &'a Array1<f64>,
     pub p: &'a Array1<f64>,
+    /// What pairs of points cost beside distances.
+    pub features: Option<FeatureCosts<'a>>,
+}
+
+/// Costs M of pairs of points: the objective is alpha E(P) + (1 - alpha) <M, P>.
+#[derive(Clone, Copy)]
+pub(super) struct FeatureCosts<'a> {
+    pub alpha: f64,
+    pub costs: &'a Array2<f64>,
+}
+
+impl FeatureCosts<'_> {
+    /// (1 - alpha) <M, P>.
+    fn energy(&self, plan: &Array2<f64>) -> f64 {
+        (1.0 - self.alpha) * inner(self.costs, plan)
+    }
 }
 
 impl Sides<'_> {
@@ -190,26 +206,32 @@ impl Sides<'_> {
         let col_squares = square(self.c).dot(self.p);
         // As long as the marginals stay what they are, E(P) = squares - 2 <D P C, P>.
         let squares = row_squares.dot(self.mu) + col_squares.dot(self.p);
+        let alpha = self.features.map_or(1.0, |features| features.alpha);
         let mut plan = start;
         let mut product = times(times(self.d.view(), plan.view()).view(), self.c.view());
-        let energy =
-            |plan: &Array2<f64>, product: &Array2<f64>| squares - 2.0 * inner(plan, product);
+        let energy = |plan: &Array2<f64>, product: &Array2<f64>| {
+            let features = self.features.map_or(0.0, |features| features.energy(plan));
+            alpha * (squares - 2.0 * inner(plan, product)) + features
+        };
         let mut cost = energy(&plan, &product);
         let mut trace = vec![cost.max(0.0)];
         let (mut converged, mut interrupted) = (false, false);
         for iteration in 1..=control.max_iterations {
-            let costs = Array2::from_shape_fn(plan.dim(), |(i, j)| {
-                row_squares[i] + col_squares[j] - 2.0 * product[[i, j]]
+            let mut costs = Array2::from_shape_fn(plan.dim(), |(i, j)| {
+                alpha * (row_squares[i] + col_squares[j] - 2.0 * product[[i, j]])
             });
+            if let Some(features) = self.features {
+                costs.scaled_add(0.5 * (1.0 - alpha), features.costs);
+            }
             let costs = costs.as_slice().expect("made row by row");
             let (mu, p) = (self.mu.to_vec(), self.p.to_vec());
             let vertex = exact(&mu, &p, costs, &mut || observer.interrupted())?;
             let vertex_product = self.product_with_vertex(&vertex, plan.dim());
             let vertex = dense(&vertex, plan.dim());
-            // E(P + s step) = E(P) + 2 s slope + s² curvature.
+            // J(P + s step) = J(P) + 2 s slope + s² curvature.
             let step = &vertex - &plan;
             let slope = inner_with_costs(&step, costs);
-            let curvature = -2.0 * inner(&step, &(&vertex_product - &product));
+            let curvature = -2.0 * alpha * inner(&step, &(&vertex_product - &product));
             let share = best_share(slope, curvature);
             for (at, to) in [(&mut plan, &vertex), (&mut product, &vertex_product)] {
                 *at *= 1.0 - share;
@@ -218,7 +240,8 @@ impl Sides<'_> {
             cost = energy(&plan, &product);
             trace.push(cost.max(0.0));
             let fall = -share * (2.0 * slope + share * curvature);
-            let residual = (fall - ROUNDING * squares).max(0.0) / cost.max(f64::MIN_POSITIVE);
+            let residual =
+                (fall - ROUNDING * (squares + cost)).max(0.0) / cost.max(f64::MIN_POSITIVE);
             let progress = Progress {
                 iteration,
                 max_iterations: control.max_iterations,

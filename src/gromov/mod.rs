@@ -27,28 +27,10 @@ pub use colour::{Coloured, carry_colours};
 pub use control::{Control, Start, Update};
 pub use embed::embed;
 pub use exact::{Descent, Matching, conditional_gradient};
-pub use free_support::{FreeSupport, FreeSupportSolution, LossPoint, Plans};
+pub use free_support::{FreeSupport, FreeSupportSolution, Plans};
 pub use grid_space::GridSpace;
 pub use plan::Terms;
 pub use problem::{Edge, Fused, Node, Problem, Space};
 pub use solution::Solution;
 pub use solve::{TracePoint, solve, solve_from};
 pub use transfer::{Transfer, propagate};
-
-use crate::error::{Error, Result};
-
-/// Refuses weights of which only shares matter, where they are not shares of anything.
-fn check_shares(name: &str, weights: impl Iterator<Item = f64>) -> Result<()> {
-    let mut total = 0.0;
-    for weight in weights {
-        if !(weight >= 0.0 && weight.is_finite()) {
-            let problem = format!("one of them is {weight}");
-            return Err(Error::parameter(name, problem, "give finite numbers from 0 up"));
-        }
-        total += weight;
-    }
-    if total > 0.0 {
-        return Ok(());
-    }
-    Err(Error::parameter(name, "all of them are 0", "give some input a positive weight"))
-}

@@ -171,6 +171,15 @@ pub(super) fn check_distances(what: &str, distances: &Array2<f64>) -> Result<()>
     Ok(())
 }
 
+/// Refuses a share of the distances that is none.
+pub(super) fn check_alpha(alpha: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&alpha) {
+        return Ok(());
+    }
+    let problem = format!("{alpha} is not between 0 and 1");
+    Err(Error::parameter("alpha", problem, "1 is for distances alone"))
+}
+
 /// A node of a [`Problem`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -275,10 +284,7 @@ impl Problem {
     }
 
     fn check_labels(&self, fused: &Fused) -> Result<()> {
-        if !(0.0..=1.0).contains(&fused.alpha) {
-            let problem = format!("{} is not between 0 and 1", fused.alpha);
-            return Err(Error::parameter("alpha", problem, "1 is for distances alone"));
-        }
+        check_alpha(fused.alpha)?;
         let (kinds, cols) = fused.label_costs.dim();
         if kinds != cols {
             let expected = "a square matrix, a row and a column for each label";

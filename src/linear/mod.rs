@@ -9,6 +9,7 @@ pub(crate) mod schedule;
 mod transport;
 pub mod tree;
 
+pub(crate) use barycenter::check_weights;
 pub use barycenter::{Barycenter, BarycenterSolution};
 pub use divergence::Divergence;
 pub use law::Law;

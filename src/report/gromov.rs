@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::record::thinned;
-use crate::gromov::{Solution, TracePoint};
+use crate::engine::Engine;
+use crate::gromov::{FreeSupportSolution, Solution, TracePoint};
 
 /// The numbers of a Gromov-Wasserstein solve, in squared distances times squared mass.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,11 +24,12 @@ pub struct GromovResults {
     pub total: f64,
     /// The mass of the plan.
     pub mass: f64,
-    /// Linearised problems solved.
+    /// Linearised problems solved; on a free support, rounds of plans and distances.
     pub outer_iterations: usize,
-    /// Sweeps over the tree, for all starts together.
+    /// Sweeps over the tree, for all starts together; where plans are exact, transport problems.
     pub sweeps: usize,
-    /// How far the plan is from the one before, in L1, for a mass of 1: a bound.
+    /// How far the plan is from the one before, in L1, for a mass of 1: a bound. On a free support,
+    /// the relative change of the barycenter.
     pub change: f64,
     /// True if the stop test was met.
     pub converged: bool,
@@ -94,6 +96,44 @@ impl GromovResults {
             starts: solutions.iter().map(start).collect(),
             seconds: best.seconds,
             device: best.device.clone(),
+            trace: thinned(&best.trace),
+        })
+    }
+
+    /// The results of several starts on a free support, at this epsilon (0 where plans are exact),
+    /// the best first; `None` for none.
+    pub fn of_free_support(
+        solutions: &[FreeSupportSolution],
+        epsilon: f64,
+        engine: &Engine,
+    ) -> Option<Self> {
+        let best = solutions.first()?;
+        let start = |solution: &FreeSupportSolution| StartRecord {
+            seed: solution.seed,
+            total: solution.terms.total(),
+            transport: solution.loss(),
+            converged: solution.converged,
+        };
+        Some(Self {
+            transport: best.loss(),
+            structure: best.terms.structure,
+            labels: best.terms.labels,
+            regularisation: best.terms.regularisation,
+            marginal: 0.0,
+            total: best.terms.total(),
+            mass: 1.0,
+            outer_iterations: best.iterations,
+            sweeps: solutions.iter().map(|solution| solution.steps).sum(),
+            change: best.change,
+            converged: best.converged,
+            reached_epsilon: true,
+            cycling: false,
+            interrupted: solutions.iter().any(|solution| solution.interrupted),
+            epsilon,
+            seed: best.seed,
+            starts: solutions.iter().map(start).collect(),
+            seconds: solutions.iter().map(|solution| solution.seconds).sum(),
+            device: engine.description(),
             trace: thinned(&best.trace),
         })
     }

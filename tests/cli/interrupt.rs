@@ -119,3 +119,44 @@ fn spaces_leave_their_plans() {
     assert_eq!((&json["interrupted"], &json["converged"]), (&true.into(), &false.into()));
     assert!((place.read("plan.npy").sum() - 1.0).abs() < 0.1);
 }
+
+#[test]
+fn free_points_leave_their_distances() {
+    let place = Workplace::new();
+    place.write("x.npy", &cloud(1, 150));
+    place.write("y.npy", &cloud(2, 140));
+    let ran = interrupted(
+        &place,
+        &[
+            "barycenter",
+            "x.npy",
+            "y.npy",
+            "--as",
+            "points",
+            "--metric",
+            "gromov",
+            "--points",
+            "60",
+            "--device",
+            "cpu",
+            "--tolerance",
+            "0",
+            "--max-iterations",
+            "1000000000",
+            "--seeds",
+            "1000",
+            "--out",
+            "all.npz",
+            "--coupling",
+            "plan.npy",
+            "--json",
+            "o.json",
+        ],
+    );
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    let json = std::fs::read_to_string(place.path("o.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(&json["interrupted"], &true);
+    assert_eq!(place.unpack("all.npz", "distances").shape(), [60, 60]);
+    assert!((place.read("plan_1.npy").sum() - 1.0).abs() < 1e-9);
+}

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use gaspard::gromov::{Barycenter, Control, GridSpace, Solution};
+use gaspard::io::npy;
 use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::RunRecord;
 use gaspard::{Engine, Error, Result};
-use ndarray::ArrayD;
+use ndarray::{Array2, ArrayD};
 use serde::Serialize;
 
 use super::spaces::{NamedSpace, Surface, kinds_of};
@@ -34,6 +35,17 @@ pub(in crate::cli) struct GromovOptions {
     /// where its mass comes from; with labels, in the colours of the labels
     #[arg(long, value_name = "FILE.png")]
     pub picture: Option<PathBuf>,
+    /// Write the plans, points of an input in rows, those of the barycenter in columns: NAME_0.npy
+    /// for the first input, NAME_1.npy, ...
+    #[arg(long, value_name = "NAME.npy")]
+    pub coupling: Option<PathBuf>,
+}
+
+impl GromovOptions {
+    /// Where the plans go, one file for each input; none where they are not asked for.
+    pub(super) fn coupling_files(&self, inputs: usize) -> Vec<PathBuf> {
+        self.coupling.as_ref().map_or(Vec::new(), |path| outputs::numbered(path, inputs))
+    }
 }
 
 /// The JSON of a run.
@@ -60,10 +72,7 @@ struct Spaces {
 pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Status> {
     let options = &arguments.gromov;
     let (strip_file, animation_file) = arguments.frame_files();
-    options
-        .picture
-        .iter()
-        .try_for_each(|path| outputs::check_ending("--picture", path, &["png"]))?;
+    let couplings = options.coupling_files(arguments.inputs.len());
     let files = [
         &arguments.out,
         &arguments.npy,
@@ -72,15 +81,15 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Status> {
         &animation_file,
         &options.picture,
     ];
-    let files = files.into_iter().flatten().map(PathBuf::as_path);
+    let files = files.into_iter().flatten().chain(&couplings).map(PathBuf::as_path);
     let mut session = Session::begin(&arguments.common, arguments.epsilon, files)?;
     let spaces = read(arguments, &session)?;
     let problem = problem(arguments, &spaces, &session.host())?;
-    problem.problem().validate()?;
+    problem.validate()?;
     let scale = problem.problem().scale();
     let epsilon = arguments.epsilon.unwrap_or(1e-3 * scale);
     let control = Control {
-        plans: options.picture.is_some(),
+        plans: options.picture.is_some() || options.coupling.is_some(),
         ..options.starts.control(&arguments.common, epsilon)
     };
     control.validate()?;
@@ -124,6 +133,7 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Status> {
     if let Some(path) = &options.picture {
         draw(path, &problem, &spaces, &solutions[0])?;
     }
+    write_couplings(&couplings, &solutions[0].plans)?;
     session.finish(&engine, &results, |record| Report {
         results: &results,
         metric: arguments.metric,
@@ -136,7 +146,8 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Status> {
     })
 }
 
-fn read(arguments: &Arguments, session: &Session) -> Result<Spaces> {
+/// The inputs, with labels where these count.
+pub(super) fn read_inputs(arguments: &Arguments, session: &Session) -> Result<Vec<NamedSpace>> {
     let options = &arguments.spaces;
     let fused = arguments.metric == Metric::Fused;
     if fused == options.labels.is_empty() {
@@ -147,7 +158,7 @@ fn read(arguments: &Arguments, session: &Session) -> Result<Spaces> {
         ));
     }
     let labels = options.read_labels(arguments.inputs.len())?;
-    let inputs = (arguments.inputs.iter().enumerate())
+    (arguments.inputs.iter().enumerate())
         .map(|(index, path)| {
             let labels = labels.as_ref().map(|labels| &labels[index]);
             let named = NamedSpace::read(path, labels, options, As::Density)?;
@@ -155,13 +166,18 @@ fn read(arguments: &Arguments, session: &Session) -> Result<Spaces> {
             session.note(&format!("{name}: a space of {points} points"));
             Ok(named)
         })
-        .collect::<Result<Vec<_>>>()?;
+        .collect()
+}
+
+fn read(arguments: &Arguments, session: &Session) -> Result<Spaces> {
+    let options = &arguments.spaces;
+    let inputs = read_inputs(arguments, session)?;
     let shape = support_shape(arguments, &inputs)?;
     let support = match options.space {
         Surface::Plane => GridSpace::whole_plane(shape)?.measured_by(options.distance)?,
         Surface::Sphere => GridSpace::whole_sphere(shape)?,
     };
-    let support = match (&arguments.gromov.support_labels, fused) {
+    let support = match (&arguments.gromov.support_labels, arguments.metric == Metric::Fused) {
         (None, false) => support,
         (None, true) => {
             let kinds = kinds_of(inputs.iter().map(|named| &named.space));
@@ -195,7 +211,7 @@ fn support_shape(arguments: &Arguments, inputs: &[NamedSpace]) -> Result<[usize;
 fn problem(arguments: &Arguments, spaces: &Spaces, host: &Engine) -> Result<Barycenter> {
     let inputs: Vec<_> = spaces.inputs.iter().map(|named| &named.space).collect();
     let mut problem = Barycenter::of(&inputs, &spaces.support.space)
-        .weights(&arguments.weights())?
+        .weights(&arguments.weights())
         .laws(&arguments.spaces.laws(inputs.len())?)
         .reference(arguments.gromov.reference.into());
     if arguments.metric == Metric::Fused {
@@ -213,6 +229,12 @@ fn together(mean: GromovResults, frames: &[GromovResults]) -> GromovResults {
         seconds: mean.seconds + frames.iter().map(|frame| frame.seconds).sum::<f64>(),
         ..mean
     }
+}
+
+/// One plan a file.
+pub(super) fn write_couplings(files: &[PathBuf], plans: &[Array2<f64>]) -> Result<()> {
+    let mut pairs = files.iter().zip(plans);
+    pairs.try_for_each(|(path, plan)| npy::write(path, plan.view().into_dyn()))
 }
 
 fn draw(path: &Path, problem: &Barycenter, spaces: &Spaces, best: &Solution) -> Result<()> {

@@ -1,6 +1,8 @@
 //! `gaspard gromov`: spaces matched by their distances.
 
 pub(super) mod barycenter;
+mod cloud;
+pub(super) mod free_support;
 mod picture;
 mod spaces;
 mod spec;
@@ -135,6 +137,23 @@ enum UpdateOption {
 }
 
 impl StartOptions {
+    /// Refuses what only entropic plans have.
+    fn check_exact(&self) -> Result<()> {
+        let given = [
+            ("--init", self.init != InitOption::Random),
+            ("--update", self.update != UpdateOption::Safeguarded),
+            ("--refine", self.refine != 0),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((option, _)) => Err(Error::parameter(
+                option,
+                "exact plans have no use for it",
+                "give a positive --epsilon, or leave it out",
+            )),
+        }
+    }
+
     /// The control of a solve at this epsilon.
     pub(super) fn control(&self, common: &Common, epsilon: f64) -> Control {
         Control {

@@ -63,7 +63,7 @@ pub(super) fn write(
 }
 
 /// The mean colour of every cell that carries enough mass; cells may hold several points.
-fn draw(grid: &GridSpace, colours: &Array2<f64>, marginal: &Array1<f64>) -> Array3<f64> {
+pub(super) fn draw(grid: &GridSpace, colours: &Array2<f64>, marginal: &Array1<f64>) -> Array3<f64> {
     let [rows, columns] = grid.shape;
     let mut sums = Array2::<f64>::zeros((rows * columns, 3));
     let mut masses = vec![0.0; rows * columns];
@@ -80,7 +80,7 @@ fn draw(grid: &GridSpace, colours: &Array2<f64>, marginal: &Array1<f64>) -> Arra
 }
 
 /// Colours that tell labels apart, red and blue first.
-fn by_label(labels: &[usize]) -> Array2<f64> {
+pub(super) fn by_label(labels: &[usize]) -> Array2<f64> {
     const PALETTE: [[f64; 3]; 8] = [
         [0.90, 0.20, 0.20],
         [0.25, 0.45, 0.95],
@@ -95,12 +95,12 @@ fn by_label(labels: &[usize]) -> Array2<f64> {
 }
 
 /// The colours that a plan carries from its rows to its columns.
-fn carry(plan: ArrayView2<'_, f64>, colours: &Array2<f64>) -> Result<Array2<f64>> {
+pub(super) fn carry(plan: ArrayView2<'_, f64>, colours: &Array2<f64>) -> Result<Array2<f64>> {
     carry_colours(&[Coloured { plan, colours: colours.view(), weight: 1.0 }], 0.0)
 }
 
 /// Colours that tell places apart: hue by direction from the centre, pale in the middle.
-fn by_place(shape: [usize; 2], cells: &[usize]) -> Array2<f64> {
+pub(super) fn by_place(shape: [usize; 2], cells: &[usize]) -> Array2<f64> {
     let count = cells.len() as f64;
     let place = |cell: usize| ((cell / shape[1]) as f64, (cell % shape[1]) as f64);
     let (row, column) = cells

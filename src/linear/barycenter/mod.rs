@@ -203,30 +203,7 @@ impl<'a> Barycenter<'a> {
         if self.measures.is_empty() {
             return Err(Error::data("the inputs", "there are none", "give at least one measure"));
         }
-        let what = "the weights of the inputs";
-        if self.weights.len() != self.measures.len() {
-            return Err(Error::parameter(
-                what,
-                format!("{} weights for {} inputs", self.weights.len(), self.measures.len()),
-                "give one weight for each input",
-            ));
-        }
-        if let Some(weight) = self.weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
-            return Err(Error::parameter(
-                what,
-                format!("one of them is {weight}"),
-                "weights are not negative",
-            ));
-        }
-        let sum: f64 = self.weights.iter().sum();
-        if (sum - 1.0).abs() > WEIGHT_SUM {
-            return Err(Error::parameter(
-                what,
-                format!("they sum to {sum}"),
-                "give weights that sum to 1",
-            ));
-        }
-        Ok(())
+        check_weights(&self.weights, self.measures.len())
     }
 
     fn resolved_support(&self) -> Support {
@@ -236,6 +213,26 @@ impl<'a> Barycenter<'a> {
             (None, None) => self.measures[0].support().clone(),
         }
     }
+}
+
+/// Refuses weights of the inputs of a barycenter unless there is one for each, none is negative,
+/// and they sum to 1.
+pub(crate) fn check_weights(weights: &[f64], inputs: usize) -> Result<()> {
+    let what = "the weights of the inputs";
+    if weights.len() != inputs {
+        let problem = format!("{} weights for {inputs} inputs", weights.len());
+        return Err(Error::parameter(what, problem, "give one weight for each input"));
+    }
+    if let Some(weight) = weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
+        let problem = format!("one of them is {weight}");
+        return Err(Error::parameter(what, problem, "weights are not negative"));
+    }
+    let sum: f64 = weights.iter().sum();
+    if (sum - 1.0).abs() > WEIGHT_SUM {
+        let problem = format!("they sum to {sum}");
+        return Err(Error::parameter(what, problem, "give weights that sum to 1"));
+    }
+    Ok(())
 }
 
 /// Weights of the inputs for a frame on the way from the first over all others to the last.
