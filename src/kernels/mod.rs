@@ -5,12 +5,14 @@
 //! scratch are made once, in a plan; nothing is allocated in a loop.
 
 pub(crate) mod ceiling;
+pub(crate) mod dynamic;
 pub(crate) mod gromov;
 pub mod linear;
 pub(crate) mod product;
 #[cfg(test)]
 mod properties;
 pub(crate) mod tiles;
+pub(crate) mod transform;
 pub(crate) mod vector;
 
 pub use tiles::Blocks;
@@ -18,11 +20,18 @@ pub use vector::{NEARLY_NOTHING, NOTHING};
 
 use crate::engine::Shader;
 
+/// Multiply-adds that take a device as long as one exponential.
+pub(crate) const MULTIPLY_ADDS_PER_EXPONENTIAL: f64 = 8.0;
+
 /// Every shader, for validation and for `gaspard check`.
 pub(crate) const SHADERS: &[&Shader] = &[
     &ceiling::copy::SHADER,
     &ceiling::exponential::SHADER,
     &ceiling::multiply_add::SHADER,
+    &dynamic::cosine_product::SHADER,
+    &dynamic::cosine_solve::SHADER,
+    &dynamic::cosine_transform::SHADER,
+    &dynamic::spectral_divide::SHADER,
     &gromov::blend::SHADER,
     &gromov::coupling_dense::SHADER,
     &gromov::fold_columns::SHADER,

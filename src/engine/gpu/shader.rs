@@ -54,9 +54,10 @@ macro_rules! common {
     };
 }
 
-/// The includes: no entry points, and but for `fourier` only functions of values and constants.
+/// The includes: no entry points; most have only functions of values and constants, the others say
+/// which parameters and bindings they take for granted.
 const COMMON: &[(&str, &str)] =
-    common!["cost", "fourier", "index", "law", "logsumexp", "reduce", "tile"];
+    common!["cosine", "cost", "fourier", "index", "law", "logsumexp", "reduce", "spectrum", "tile"];
 
 /// The text that is compiled: imports pasted, conditions decided, repetitions unrolled.
 ///

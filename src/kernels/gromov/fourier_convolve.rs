@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
 
 use super::grid::images::{Order, Spectra};
-use super::grid::transform::{Buffer, LINES, LineParams, Transform};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
+use crate::kernels::transform::{Buffer, LINES, LineParams, Transform};
 use crate::kernels::{check_length, index};
 
 #[repr(C)]

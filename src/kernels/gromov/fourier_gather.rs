@@ -7,10 +7,10 @@ use rustfft::num_complex::Complex64;
 use super::grid::images::{Columns, Spectra};
 use super::grid::raster::Raster;
 use super::grid::rows::{Params, row_launches};
-use super::grid::transform::{LINES, Transform};
 use super::matrix_product::window;
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
+use crate::kernels::transform::{LINES, Transform};
 
 pub(crate) static SHADER: Shader =
     shader!("gromov/fourier_gather", Params, [Read, Read, Read, Write], &[&[]]);

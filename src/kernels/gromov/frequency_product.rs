@@ -9,11 +9,11 @@ use rayon::prelude::*;
 
 use super::grid::images::{Order, Spectra};
 use super::grid::rows::most_numbers;
-use super::matrix_product::{MULTIPLY_ADDS_PER_EXPONENTIAL, window};
+use super::matrix_product::window;
 use crate::engine::gpu::Gpu;
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, index};
+use crate::kernels::{MULTIPLY_ADDS_PER_EXPONENTIAL, check_length, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::engine::gpu::{Binding, Gpu};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::{Error, Result};
-use crate::kernels::index;
+use crate::kernels::{MULTIPLY_ADDS_PER_EXPONENTIAL, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -32,8 +32,6 @@ pub(crate) static SHADER: Shader =
 const TILE: usize = 128;
 /// Rows that one CPU task takes.
 const ROWS_PER_TASK: usize = 64;
-/// Multiply-adds that take a device as long as one exponential.
-pub(super) const MULTIPLY_ADDS_PER_EXPONENTIAL: f64 = 8.0;
 
 /// Where a row-major matrix lies: the place of its first element in an array, and its sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ pub(crate) mod grid;
 pub(crate) mod linearised_cost;
 pub(crate) mod matrix_product;
 #[cfg(test)]
-mod properties;
+pub(super) mod properties;
 pub(crate) mod squared_sums;
 
 use bytemuck::NoUninit;

@@ -14,7 +14,7 @@ use crate::kernels::properties::{engines, same_cases};
 use crate::kernels::tiles::Blocks;
 
 /// Numbers between -1 and 1 that a device holds exactly.
-pub(super) fn numbers(seed: usize, count: usize) -> Vec<f64> {
+pub(crate) fn numbers(seed: usize, count: usize) -> Vec<f64> {
     let mix = |i: usize| (i + 1).wrapping_mul(2_654_435_761).wrapping_add(seed * 97) >> 7;
     (0..count).map(|i| (mix(i * i + i + seed) % 2001) as f64 / 1024.0 - 0.976_562_5).collect()
 }

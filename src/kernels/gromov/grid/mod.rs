@@ -28,7 +28,6 @@ mod properties;
 pub(crate) mod raster;
 pub(crate) mod rows;
 mod sizes;
-pub(crate) mod transform;
 
 pub(crate) use sizes::{GridSizes, Room, Structure, Workspace};
 
@@ -40,10 +39,10 @@ use super::matrix_product::Place;
 use crate::engine::{Array, Backend, Engine};
 use crate::error::{Error, Result};
 use crate::kernels::check_length;
+use crate::kernels::transform::Transform;
 use images::{Columns, Order, Spectra};
 use raster::Raster;
 use rows::most_numbers;
-use transform::Transform;
 
 /// The distances between some cells of a grid.
 pub(crate) struct GridDistances {

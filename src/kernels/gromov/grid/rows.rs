@@ -4,10 +4,10 @@ use bytemuck::{Pod, Zeroable};
 
 use super::images::{Columns, Spectra};
 use super::raster::Raster;
-use super::transform::{LineParams, Transform};
 use crate::engine::gpu::Gpu;
 use crate::error::Result;
 use crate::kernels::index;
+use crate::kernels::transform::{LineParams, Transform};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]

@@ -1,10 +1,10 @@
 //! What the distances between cells of a grid take, known before anything is made.
 
 use super::raster::{Raster, Window};
-use super::transform::{Transform, is_smooth, smooth_length};
 use crate::engine::{Array, Backend, Engine};
 use crate::error::Result;
 use crate::kernels::gromov::frequency_product::distinct_frequencies;
+use crate::kernels::transform::{Transform, is_smooth, smooth_length};
 
 /// Bytes of the transforms of a panel of images: many workgroups on a device, and yet little enough
 /// for the caches of large ones; on the CPU likewise.

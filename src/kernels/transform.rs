@@ -76,6 +76,11 @@ impl Transform {
         if engine.is_gpu() { 2 * length as u64 * engine.bytes_per_number() } else { 0 }
     }
 
+    /// True for the lengths that a device transforms.
+    pub(crate) fn fits_a_device(length: usize) -> bool {
+        is_smooth(length) && length <= HELD
+    }
+
     pub(crate) fn length(&self) -> usize {
         self.length
     }
@@ -160,7 +165,7 @@ pub(crate) fn is_smooth(length: usize) -> bool {
 }
 
 /// The radices of the stages of a transform.
-fn radices(mut length: usize) -> Vec<u32> {
+pub(crate) fn radices(mut length: usize) -> Vec<u32> {
     let mut radices = Vec::new();
     for radix in [4, 2, 3, 5] {
         while length.is_multiple_of(radix) {
