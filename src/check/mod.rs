@@ -6,6 +6,7 @@
 
 mod ceilings;
 mod couplings;
+mod dynamic;
 mod gromov;
 mod nodes;
 mod random;
@@ -69,6 +70,7 @@ pub fn run(
         softmins::cases,
         couplings::cases,
         gromov::cases,
+        dynamic::cases,
         solves::cases,
     ] {
         for case in list(&mut Random::new(seed))? {
