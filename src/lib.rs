@@ -1,6 +1,7 @@
 //! gaspard
 pub mod bench;
 pub mod check;
+pub mod dynamic;
 pub mod engine;
 pub mod error;
 pub mod geometry;

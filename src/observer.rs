@@ -13,8 +13,10 @@ pub struct Progress {
     pub residual: f64,
     /// The residual at which the solve stops.
     pub tolerance: f64,
-    /// The entropic strength of this stage.
-    pub epsilon: f64,
+    /// The entropic strength of this stage, where there is one.
+    pub epsilon: Option<f64>,
+    /// The cost so far, where it is known.
+    pub cost: Option<f64>,
     /// Problems of a batch still running, and in all.
     pub running: (usize, usize),
     /// Where this solve is one of a sequence: which one, from 1, and of how many.

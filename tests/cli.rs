@@ -3,6 +3,8 @@
 
 #[path = "cli/barycenter.rs"]
 mod barycenter;
+#[path = "cli/dynamic.rs"]
+mod dynamic;
 #[path = "cli/free_support.rs"]
 mod free_support;
 #[path = "cli/gromov.rs"]
@@ -34,7 +36,7 @@ fn devices_are_listed_for_people_and_machines() {
 #[test]
 fn every_command_explains_itself_with_an_example() {
     let place = Workplace::new();
-    for command in ["transport", "barycenter", "tree", "devices"] {
+    for command in ["transport", "barycenter", "tree", "dynamic", "devices"] {
         let help = place.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains("Example:"), "{command}");

@@ -32,7 +32,8 @@ fn every_shader_has_a_twin_and_every_twin_a_shader() {
     assert_eq!(shaders, listed);
 }
 
-/// `folder/file` of every file with this ending one folder down, but for modules of modules and of tests.
+/// `folder/file` of every file with this ending one folder down, but for modules of modules, of tests
+/// and of what twins share.
 fn stems(root: &Path, ending: &str, without: &[&str]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for folder in std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()) {
@@ -42,7 +43,7 @@ fn stems(root: &Path, ending: &str, without: &[&str]) -> BTreeSet<String> {
         }
         for file in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
             let stem = file.file_stem().unwrap().to_str().unwrap();
-            let is_kernel = !["mod", "properties"].contains(&stem);
+            let is_kernel = !["lines", "mod", "properties"].contains(&stem);
             if file.extension().is_some_and(|found| found == ending) && is_kernel {
                 found.insert(format!("{name}/{stem}"));
             }

@@ -23,9 +23,10 @@ pub(super) fn cases(random: &mut Random) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Roundoffs of a transform of noise between -1 and 1, and of one that goes there and back.
+/// What rounding makes of a coefficient of noise between -1 and 1: so much at every step, of which
+/// there are a few for every halving of a line.
 fn noise(length: usize) -> f64 {
-    16.0 * ROUNDOFF * (length as f64).sqrt() * (1.0 + (length as f64).log2())
+    4.0 * ROUNDOFF * (length as f64).sqrt() * (1.0 + (length as f64).log2())
 }
 
 fn transforms(cases: &mut Vec<Case>, random: &mut Random, axis: Axis) {
@@ -91,8 +92,8 @@ fn equations(
             kernel,
             name: format!("time and space {:?}, shift {shift}", grid.lengths()),
             unit: Unit::Absolute,
-            // There and back, and over the least eigenvalue.
-            allowed: noise(grid.cells()) / ((grid.cells() as f64).sqrt() * lowest),
+            // There, over the least eigenvalue, and back; the second field has nothing along time.
+            allowed: 2.0 * noise(grid.places()) / (grid.places() as f64 * lowest),
             work: Box::new(move |engine| {
                 let mut poisson = Poisson::new(engine, &grid, &rates, 2, shift)?;
                 let mut values = engine.upload("d", &d)?;

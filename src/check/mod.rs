@@ -7,6 +7,7 @@
 mod ceilings;
 mod couplings;
 mod dynamic;
+mod flows;
 mod gromov;
 mod nodes;
 mod random;
@@ -71,6 +72,7 @@ pub fn run(
         couplings::cases,
         gromov::cases,
         dynamic::cases,
+        flows::cases,
         solves::cases,
     ] {
         for case in list(&mut Random::new(seed))? {

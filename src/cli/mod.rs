@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod device;
 mod devices;
+mod dynamic;
 mod gromov;
 mod inputs;
 mod interrupt;
@@ -48,6 +49,7 @@ enum Command {
     Tree(tree::Arguments),
     Gromov(Box<gromov::Arguments>),
     Transfer(Box<transfer::Arguments>),
+    Dynamic(Box<dynamic::Arguments>),
     Bench(bench::Arguments),
     Check(check::Arguments),
     Devices(devices::Arguments),
@@ -61,6 +63,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Tree(arguments) => tree::run(&arguments),
         Command::Gromov(arguments) => gromov::run(&arguments),
         Command::Transfer(arguments) => transfer::run(&arguments),
+        Command::Dynamic(arguments) => dynamic::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),

@@ -24,13 +24,14 @@ pub(super) struct Common {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
     /// Stop after so many iterations, converged or not: sweeps over all potentials, or for
-    /// Gromov-Wasserstein linearised problems [default: 10000; Gromov-Wasserstein 300]
+    /// Gromov-Wasserstein linearised problems [default: 10000; Gromov-Wasserstein 300; dynamic 2000]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_iterations: Option<u64>,
     /// Stop when the marginals are off by at most this: L1, for a mass of 1; 0 to use all
     /// iterations [default: 1e-6 on the CPU; on a GPU 1e-5, or where rounding to f32 keeps it from
     /// falling further]. For Gromov-Wasserstein, when the plan changes by at most this [default:
-    /// 1e-3 on the CPU, 1e-2 on a GPU]
+    /// 1e-3 on the CPU, 1e-2 on a GPU]; for dynamic transport, when both relative residuals are at
+    /// most this [default: 1e-3]
     #[arg(long, value_name = "ERROR", allow_negative_numbers = true)]
     pub tolerance: Option<f64>,
     /// Come down to epsilon from a large one by this factor from stage to stage; 1 for no annealing
@@ -75,7 +76,8 @@ impl Common {
         }
     }
 
-    fn iterations(&self) -> Option<usize> {
+    /// `--max-iterations`, where it is given.
+    pub(super) fn iterations(&self) -> Option<usize> {
         self.max_iterations.map(|iterations| usize::try_from(iterations).unwrap_or(usize::MAX))
     }
 }

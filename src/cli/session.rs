@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use gaspard::error::bytes;
+use gaspard::report::dynamic::DynamicResults;
 use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::{KernelRecord, Results, RunRecord, Timing, kernels};
 use gaspard::{Engine, EngineOptions, Error, Geometry, Result};
@@ -95,6 +96,11 @@ impl<'a> Session<'a> {
         Watch::new(self.common.quiet, "change of the barycenter")
     }
 
+    /// Watches a dynamic solve.
+    pub(super) fn watch_residuals(&self) -> Watch {
+        Watch::new(self.common.quiet, "residual")
+    }
+
     /// Refuses an epsilon so small beside the costs that the device's numbers cannot tell them
     /// apart, and warns where they hardly can.
     pub(super) fn check_epsilon<'g>(
@@ -139,6 +145,22 @@ impl<'a> Session<'a> {
                 "annealing was cut short: the results belong to epsilon {:.3e}",
                 results.epsilon
             ));
+        }
+    }
+
+    /// Says how a dynamic solve went.
+    pub(super) fn summarise_dynamic(&self, results: &DynamicResults, tolerance: f64) {
+        let DynamicResults { iterations, seconds, residuals, .. } = results;
+        let effort = format!("after {iterations} iterations in {seconds:.2} s");
+        let residual = residuals.consistency.max(residuals.stationarity);
+        let residual = format!("residual {residual:.1e}");
+        match results.status() {
+            Status::Done => self.note(&format!("converged {effort}; {residual}")),
+            Status::Interrupted => self.warn(&format!("interrupted {effort}; {residual}")),
+            Status::NotConverged => self.warn(&format!(
+                "not converged {effort}; {residual}, to reach {tolerance:.1e}: allow more \
+                 --max-iterations, or a larger --tolerance"
+            )),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use gaspard::Error;
+use gaspard::report::dynamic::DynamicResults;
 use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::Results;
 
@@ -57,6 +58,26 @@ impl Summary for GromovResults {
             ("mass", self.mass),
             ("epsilon", self.epsilon),
         ]
+    }
+}
+
+impl Summary for DynamicResults {
+    fn status(&self) -> Status {
+        Status::new(self.interrupted, self.converged)
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        let names = ["cost_0", "cost_1", "cost_2", "cost_3"];
+        let costs = names.into_iter().zip(self.costs.iter().copied());
+        [("total", self.total)]
+            .into_iter()
+            .chain(costs)
+            .chain([
+                ("reaction", self.reaction),
+                ("consistency", self.residuals.consistency),
+                ("stationarity", self.residuals.stationarity),
+            ])
+            .collect()
     }
 }
 

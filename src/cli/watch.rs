@@ -81,7 +81,9 @@ impl Drop for Watch {
 }
 
 fn standing(what: &str, progress: &Progress) -> String {
-    let Progress { residual, tolerance, epsilon, part: (part, parts), .. } = progress;
+    let Progress { residual, tolerance, epsilon, cost, part: (part, parts), .. } = progress;
     let part = if *parts > 1 { format!("{part} of {parts}: ") } else { String::new() };
-    format!("{part}{what} {residual:.1e}, to reach {tolerance:.1e}, at epsilon {epsilon:.3e}")
+    let epsilon = epsilon.map_or(String::new(), |epsilon| format!(", at epsilon {epsilon:.3e}"));
+    let cost = cost.map_or(String::new(), |cost| format!(", cost {cost:.6e}"));
+    format!("{part}{what} {residual:.1e}, to reach {tolerance:.1e}{epsilon}{cost}")
 }

@@ -247,7 +247,8 @@ impl Sides<'_> {
                 max_iterations: control.max_iterations,
                 residual,
                 tolerance: control.tolerance,
-                epsilon: 0.0,
+                epsilon: None,
+                cost: None,
                 running: (1, 1),
                 part: (1, 1),
             };

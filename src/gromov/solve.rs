@@ -251,7 +251,8 @@ impl Run<'_> {
                 max_iterations: self.control.max_iterations,
                 residual: worst,
                 tolerance,
-                epsilon,
+                epsilon: Some(epsilon),
+                cost: None,
                 running: (running, self.tracks.len()),
                 part,
             };

@@ -1,6 +1,7 @@
 //! What a run leaves behind: pictures and animations of densities, and its record in JSON.
 
 pub mod animation;
+pub mod dynamic;
 pub mod gromov;
 pub mod mosaic;
 pub mod picture;

@@ -56,8 +56,19 @@ macro_rules! common {
 
 /// The includes: no entry points; most have only functions of values and constants, the others say
 /// which parameters and bindings they take for granted.
-const COMMON: &[(&str, &str)] =
-    common!["cosine", "cost", "fourier", "index", "law", "logsumexp", "reduce", "spectrum", "tile"];
+const COMMON: &[(&str, &str)] = common![
+    "cosine",
+    "cost",
+    "fourier",
+    "index",
+    "law",
+    "logsumexp",
+    "paraboloid",
+    "reduce",
+    "spacetime",
+    "spectrum",
+    "tile"
+];
 
 /// The text that is compiled: imports pasted, conditions decided, repetitions unrolled.
 ///

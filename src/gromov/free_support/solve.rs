@@ -64,7 +64,8 @@ pub(super) fn solve(
             max_iterations: problem.max_iterations,
             residual: change,
             tolerance,
-            epsilon: problem.plans.epsilon(),
+            epsilon: Some(problem.plans.epsilon()).filter(|epsilon| *epsilon > 0.0),
+            cost: Some(terms.total()),
             running: (usize::from(!converged), 1),
             part: (1, 1),
         };

@@ -89,7 +89,8 @@ fn run(star: &mut Star, problem: &Barycenter<'_>, observer: &mut dyn Observer) -
                     max_iterations: control.max_iterations,
                     residual,
                     tolerance: pace.tolerance,
-                    epsilon,
+                    epsilon: Some(epsilon),
+                    cost: None,
                     running: (1, 1),
                     part: (1, 1),
                 };

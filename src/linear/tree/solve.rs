@@ -126,7 +126,8 @@ fn run(
                     max_iterations: control.max_iterations,
                     residual: worst,
                     tolerance: pace.tolerance,
-                    epsilon,
+                    epsilon: Some(epsilon),
+                    cost: None,
                     running: (running, forest.count),
                     part: (1, 1),
                 };

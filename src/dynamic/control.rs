@@ -1,0 +1,72 @@
+//! How the iteration goes along.
+
+use crate::error::{Error, Result};
+use crate::linear::schedule::positive;
+
+/// The control of a dynamic solve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// Stop when both relative residuals are at most this: 1e-3 is good for pictures, 1e-4 gives
+    /// costs to about 4 digits; in f32 nothing is gained below 1e-6.
+    pub tolerance: f64,
+    /// Stop after so many iterations at the latest.
+    pub max_iterations: usize,
+    /// Iterations from one look at the residuals to the next.
+    pub check_every: usize,
+    /// The step of the dual variable, for densities of mean 1; that of the primal one is its
+    /// inverse.
+    pub sigma: f64,
+    /// From one iteration to the next sigma grows by this factor,
+    pub growth: f64,
+    /// but not beyond this. Small steps win early, large ones late.
+    pub largest_sigma: f64,
+    /// Over-relaxation, from 1 (plain Chambolle-Pock, as in the paper) to less than 2.
+    pub relaxation: f64,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            tolerance: 1e-3,
+            max_iterations: 2000,
+            check_every: 20,
+            sigma: 0.1,
+            growth: 1.003,
+            largest_sigma: 1.0,
+            relaxation: 1.9,
+        }
+    }
+}
+
+impl Control {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for one outside its domain.
+    pub fn validate(&self) -> Result<()> {
+        positive("sigma", self.sigma, "give the step of the dual variable, 0.1 for example")?;
+        let refusal = |name: &'static str, problem: String, remedy: &'static str| {
+            Err(Error::parameter(name, problem, remedy))
+        };
+        if self.tolerance.is_nan() || self.tolerance < 0.0 {
+            let problem = format!("{} is not a number from 0 up", self.tolerance);
+            return refusal("tolerance", problem, "give the relative residual to stop at");
+        }
+        if !(1.0..2.0).contains(&self.relaxation) {
+            let problem = format!("{} is not from 1 to less than 2", self.relaxation);
+            return refusal("relaxation", problem, "1 is no over-relaxation, 1.9 the default");
+        }
+        if !(self.growth >= 1.0 && self.largest_sigma >= self.sigma) {
+            let problem = format!("sigma falls: {} a step to {}", self.growth, self.largest_sigma);
+            return refusal("growth", problem, "give a factor from 1 up, and a bound above sigma");
+        }
+        for (name, value) in
+            [("max-iterations", self.max_iterations), ("check-every", self.check_every)]
+        {
+            if value == 0 {
+                return refusal(name, "it is 0".to_owned(), "give at least 1");
+            }
+        }
+        Ok(())
+    }
+}

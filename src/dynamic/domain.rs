@@ -1,0 +1,116 @@
+//! The box that mass moves in, and its cells.
+
+use ndarray::ArrayViewD;
+
+use crate::error::{Error, Result};
+use crate::kernels::dynamic::SpaceTime;
+
+/// A box of 1, 2 or 3 dimensions with its cells, and the cells of the unit of time.
+///
+/// ```
+/// use gaspard::dynamic::Domain;
+/// let domain = Domain::new(&[64, 48], 32)?.sides(&[1.0, 0.75])?;
+/// assert_eq!(domain.centre(&[0, 0]), [0.5 / 64.0, 0.5 / 64.0]);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Domain {
+    pub(super) grid: SpaceTime,
+    sides: Vec<f64>,
+}
+
+impl Domain {
+    /// The unit box with so many cells along each axis, and so many steps of time.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] unless there are 1 to 3 axes of at least 2 cells each, and 2 steps.
+    pub fn new(cells: &[usize], steps: usize) -> Result<Self> {
+        let refusal =
+            |problem: String, remedy: &str| Err(Error::parameter("grid", problem, remedy));
+        if !(1..=3).contains(&cells.len()) {
+            return refusal(format!("{} axes of space", cells.len()), "give 1, 2 or 3");
+        }
+        if let Some(axis) = cells.iter().position(|&cells| cells < 2) {
+            let problem = format!("axis {axis} has {} cells", cells[axis]);
+            return refusal(problem, "give every axis at least 2, or leave the axis out");
+        }
+        if steps < 2 {
+            return refusal(format!("{steps} steps of time"), "give at least 2");
+        }
+        let grid = SpaceTime { time: steps, space: cells.to_vec() };
+        Ok(Self { grid, sides: vec![1.0; cells.len()] })
+    }
+
+    /// A box with other sides than 1.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] unless there is a positive length for every axis.
+    pub fn sides(mut self, sides: &[f64]) -> Result<Self> {
+        let positive = sides.iter().all(|side| *side > 0.0 && side.is_finite());
+        if sides.len() != self.grid.space.len() || !positive {
+            let remedy = "give a positive length for every axis of space";
+            return Err(Error::parameter("sides", format!("{sides:?}"), remedy));
+        }
+        self.sides = sides.to_vec();
+        Ok(self)
+    }
+
+    /// Cells along the axes of space.
+    pub fn cells(&self) -> &[usize] {
+        &self.grid.space
+    }
+
+    /// Steps of time.
+    pub fn steps(&self) -> usize {
+        self.grid.time
+    }
+
+    /// Axes of space.
+    pub fn dimension(&self) -> usize {
+        self.grid.space.len()
+    }
+
+    /// The centre of a cell.
+    pub fn centre(&self, cell: &[usize]) -> Vec<f64> {
+        let axes = cell.iter().zip(&self.grid.space).zip(&self.sides);
+        axes.map(|((&i, &cells), side)| (i as f64 + 0.5) * side / cells as f64).collect()
+    }
+
+    /// The centres of all cells in row-major order.
+    pub(super) fn centres(&self) -> impl Iterator<Item = Vec<f64>> + '_ {
+        ndarray::indices(self.grid.space.as_slice())
+            .into_iter()
+            .map(|cell| self.centre(ndarray::Dimension::slice(&cell)))
+    }
+
+    /// Cells per unit along every axis, time first.
+    pub(super) fn rates(&self) -> Vec<f64> {
+        let space = self.grid.space.iter().zip(&self.sides);
+        let space = space.map(|(&cells, side)| cells as f64 / side);
+        [self.grid.time as f64].into_iter().chain(space).collect()
+    }
+
+    /// The volume of a cell in space and time.
+    pub(super) fn cell_volume(&self) -> f64 {
+        self.rates().iter().map(|rate| 1.0 / rate).product()
+    }
+
+    /// Refuses what is no density on these cells.
+    pub(super) fn check_density(&self, name: &str, density: &ArrayViewD<'_, f64>) -> Result<()> {
+        if density.shape() != self.cells() {
+            let found = format!("{:?}", density.shape());
+            return Err(Error::shape(name, format!("{:?}", self.cells()), found));
+        }
+        if let Some((place, value)) =
+            density.indexed_iter().find(|(_, value)| !(**value >= 0.0 && value.is_finite()))
+        {
+            let place = ndarray::Dimension::slice(&place).to_vec();
+            let remedy = "give densities from 0 up";
+            return Err(Error::data(name, format!("the value at {place:?} is {value}"), remedy));
+        }
+        if density.sum() <= 0.0 {
+            return Err(Error::data(name, "it has no mass", "give a density with mass"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! Maps from the primary space into others, which tell what moving costs there.
+
+use ndarray::{Array2, Array3, ArrayViewD, Axis};
+
+use super::Domain;
+use crate::error::{Error, Result};
+
+/// Another space that moves along: x moves there as T(x).
+///
+/// What is known of T are its values and its Jacobian at the centres of the cells; a particle that
+/// moves with velocity v moves with J v there, which costs v^T J^T J v (spec 1.1).
+#[derive(Clone, Debug)]
+pub struct Map {
+    /// T at every cell: (cells, d).
+    values: Array2<f64>,
+    /// J at every cell: (cells, d, D).
+    jacobian: Array3<f64>,
+}
+
+impl Map {
+    /// A map that is given as a function of the points of the box. Its Jacobian is taken by central
+    /// differences with a step that is small beside a cell.
+    ///
+    /// ```
+    /// use gaspard::dynamic::{Domain, Map};
+    /// let domain = Domain::new(&[16, 16], 8)?;
+    /// let height = Map::from_fn(&domain, |x| vec![(x[0] * 3.0).sin() * x[1]])?;
+    /// assert_eq!(height.dimension(), 1);
+    /// # Ok::<(), gaspard::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Data`] where a value is not finite; [`Error::Shape`] where values differ in length.
+    pub fn from_fn(domain: &Domain, map: impl Fn(&[f64]) -> Vec<f64>) -> Result<Self> {
+        /// The step, in cells: rounding and curvature leave errors of about 1e-10.
+        const STEP: f64 = 1e-3;
+        let rates = domain.rates();
+        let centres: Vec<Vec<f64>> = domain.centres().collect();
+        let first = map(&centres[0]).len();
+        let mut values = Array2::zeros((centres.len(), first));
+        let mut jacobian = Array3::zeros((centres.len(), first, domain.dimension()));
+        for (cell, centre) in centres.iter().enumerate() {
+            let at = |axis: usize, step: f64| {
+                let mut point = centre.clone();
+                point[axis] += step / rates[axis + 1];
+                map(&point)
+            };
+            let value = map(centre);
+            if value.len() != first {
+                let found = value.len().to_string();
+                return Err(Error::shape("the values of a map", first.to_string(), found));
+            }
+            values.row_mut(cell).assign(&ndarray::ArrayView1::from(&value));
+            for axis in 0..domain.dimension() {
+                let (above, below) = (at(axis, STEP), at(axis, -STEP));
+                for (row, (above, below)) in above.iter().zip(&below).enumerate() {
+                    jacobian[[cell, row, axis]] = (above - below) * rates[axis + 1] / (2.0 * STEP);
+                }
+            }
+        }
+        Self::new(values, jacobian)
+    }
+
+    /// A map that is sampled at the centres of the cells: an array of shape (cells..., d), or
+    /// (cells...) for d = 1. Its Jacobian is taken by central differences of neighbours, and by
+    /// one-sided ones at the border.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another shape, [`Error::Data`] for a value that is not finite.
+    pub fn sampled(domain: &Domain, samples: ArrayViewD<'_, f64>) -> Result<Self> {
+        let dimension = domain.dimension();
+        let samples = match samples.ndim() {
+            axes if axes == dimension => samples.insert_axis(Axis(dimension)),
+            _ => samples,
+        };
+        if samples.ndim() != dimension + 1 || samples.shape()[..dimension] != *domain.cells() {
+            let expected = format!("{:?} and one more axis", domain.cells());
+            let found = format!("{:?}", samples.shape());
+            return Err(Error::shape("a map", expected, found));
+        }
+        let (cells, width) = (domain.grid.places(), samples.shape()[dimension]);
+        let flat: Vec<f64> = samples.iter().copied().collect();
+        let values = Array2::from_shape_vec((cells, width), flat).expect("as many values");
+        let rates = domain.rates();
+        let mut jacobian = Array3::zeros((cells, width, dimension));
+        for axis in 0..dimension {
+            let sides = domain.cells();
+            let stride: usize = sides[axis + 1..].iter().product();
+            for cell in 0..cells {
+                let at = cell / stride % sides[axis];
+                let (below, above) = (usize::from(at > 0), usize::from(at + 1 < sides[axis]));
+                let factor = rates[axis + 1] / (below + above) as f64;
+                for row in 0..width {
+                    let difference =
+                        values[[cell + above * stride, row]] - values[[cell - below * stride, row]];
+                    jacobian[[cell, row, axis]] = factor * difference;
+                }
+            }
+        }
+        Self::new(values, jacobian)
+    }
+
+    fn new(values: Array2<f64>, jacobian: Array3<f64>) -> Result<Self> {
+        if values.ncols() == 0 {
+            return Err(Error::data("a map", "it has no values", "give at least one coordinate"));
+        }
+        if !values.iter().chain(&jacobian).all(|value| value.is_finite()) {
+            let remedy = "give finite values, and maps that have derivatives";
+            return Err(Error::data("a map", "a value or a derivative is not finite", remedy));
+        }
+        Ok(Self { values, jacobian })
+    }
+
+    /// Dimensions of the other space.
+    pub fn dimension(&self) -> usize {
+        self.values.ncols()
+    }
+
+    /// T at the centres of the cells in row-major order: (cells, d).
+    pub fn values(&self) -> &Array2<f64> {
+        &self.values
+    }
+
+    /// J at the centres of the cells: (cells, d, D).
+    pub fn jacobian(&self) -> &Array3<f64> {
+        &self.jacobian
+    }
+
+    /// J^T J at a cell: what moving costs there.
+    pub(super) fn metric(&self, cell: usize) -> Array2<f64> {
+        let jacobian = self.jacobian.index_axis(Axis(0), cell);
+        jacobian.t().dot(&jacobian)
+    }
+}

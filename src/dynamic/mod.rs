@@ -1,0 +1,30 @@
+//! Dynamic optimal transport, synchronised across spaces (SyncOT).
+//!
+//! Of all motions of one density into another that keep mass, the one with the least kinetic cost,
+//! counted in the space itself and, with weights, in others that move along:
+//!
+//! ```text
+//! min  sum_i beta_i ∫∫ rho_i |v_i|² dx dt,   d rho_i/dt + div(rho_i v_i) = 0,   rho_i = S_i rho
+//! ```
+//!
+//! (Cang and Zhao, "Synchronized Optimal Transport for Joint Modeling of Dynamics Across Multiple
+//! Spaces", 2025, equation 2.3.) There is no factor 1/2: to move a unit of mass by L in a unit of
+//! time costs L². Densities and momenta are staggered on a grid in space and time, as Papadakis,
+//! Peyré and Oudet (2014) have it; the iteration is a primal-dual one whose steps are projections.
+
+mod control;
+mod domain;
+mod flow;
+mod map;
+mod metric;
+pub mod paper;
+mod problem;
+mod solution;
+mod solve;
+
+pub use control::Control;
+pub use domain::Domain;
+pub use map::Map;
+pub use problem::{Form, Problem};
+pub use solution::Solution;
+pub use solve::{Residuals, TracePoint, solve};

@@ -1,0 +1,55 @@
+//! What is kept of a dynamic solve in JSON.
+
+use serde::Serialize;
+
+use super::record::thinned;
+use crate::dynamic::{Residuals, Solution, TracePoint};
+
+/// The numbers of a dynamic solve, for densities of mean 1 on a box of volume 1: squared lengths.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DynamicResults {
+    /// The kinetic cost in every space, without its weight; the primary one first.
+    pub costs: Vec<f64>,
+    /// The cost of making and losing mass.
+    pub reaction: f64,
+    /// The sum of all costs, each with its weight.
+    pub total: f64,
+    /// A bound from above on the optimum of the discrete problem, where one that says something was
+    /// found.
+    pub upper_bound: Option<f64>,
+    /// How far the last iteration was from a solution.
+    pub residuals: Residuals,
+    /// What is left of the divergence, beside steps times the largest density.
+    pub divergence: f64,
+    /// Iterations done.
+    pub iterations: usize,
+    /// True if the stop test was met.
+    pub converged: bool,
+    /// True if the run was stopped from outside.
+    pub interrupted: bool,
+    /// Seconds in the solver.
+    pub seconds: f64,
+    /// The device that solved, in one line.
+    pub device: String,
+    /// The way there; of long runs about a thousand points of it.
+    pub trace: Vec<TracePoint>,
+}
+
+impl From<&Solution> for DynamicResults {
+    fn from(solution: &Solution) -> Self {
+        Self {
+            costs: solution.costs.clone(),
+            reaction: solution.reaction,
+            total: solution.total,
+            upper_bound: solution.upper_bound,
+            residuals: solution.residuals,
+            divergence: solution.divergence,
+            iterations: solution.iterations,
+            converged: solution.converged,
+            interrupted: solution.interrupted,
+            seconds: solution.seconds,
+            device: solution.device.clone(),
+            trace: thinned(&solution.trace),
+        }
+    }
+}
