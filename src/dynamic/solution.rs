@@ -60,9 +60,11 @@ struct Centred {
 }
 
 impl Solution {
-    /// From the staggered fields ~U, and ~y with its roots at this sigma.
+    /// From the eigenbases of the metrics, the staggered fields ~U, and ~y with its roots at this
+    /// sigma.
     pub(super) fn new(
         problem: &Problem,
+        metric: &[f64],
         state: &[f64],
         dual: &[f64],
         roots: &[f64],
@@ -78,7 +80,7 @@ impl Solution {
         state[plane].iter_mut().zip(&problem.start).for_each(|(value, start)| *value = *start);
         let state = projected(problem, &layout, &end, &state)?;
         let straight = projected(problem, &layout, &end, &start)?;
-        let primal = primal_point(problem, &layout, dual, roots, sigma)?;
+        let primal = primal_point(problem, &layout, metric, dual, roots, sigma);
         let costs: Vec<f64> = (0..=problem.spaces.len())
             .map(|space| cost(problem, &layout, &primal, space))
             .collect();
@@ -179,13 +181,13 @@ fn projected(problem: &Problem, layout: &Layout, end: &[f64], state: &[f64]) -> 
 fn primal_point(
     problem: &Problem,
     layout: &Layout,
+    metric: &[f64],
     dual: &[f64],
     roots: &[f64],
     sigma: f64,
-) -> Result<Centred> {
+) -> Centred {
     let (cells, places, dimension) =
         (layout.grid.cells(), layout.grid.places(), layout.dimension());
-    let metric = problem.metric()?;
     let each = layout.metric_numbers() / layout.fields;
     let mut values = vec![vec![0.0; cells]; layout.components()];
     for cell in 0..cells {
@@ -211,7 +213,7 @@ fn primal_point(
             values[component][cell] = 0.5 * share * dual[component * cells + cell] / kappa;
         }
     }
-    Ok(Centred { values })
+    Centred { values }
 }
 
 /// I U at every cell.

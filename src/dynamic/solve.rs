@@ -85,7 +85,7 @@ pub fn solve(
     };
     let Points { state, dual, roots } = flow.points(control.relaxation)?;
     drop(flow);
-    let mut solution = Solution::new(problem, &state, &dual, &roots, steps.sigma)?;
+    let mut solution = Solution::new(problem, &metric, &state, &dual, &roots, steps.sigma)?;
     solution.iterations = iteration;
     solution.converged = converged;
     solution.interrupted = run.interrupted;

@@ -160,3 +160,17 @@ fn free_points_leave_their_distances() {
     assert_eq!(place.unpack("all.npz", "distances").shape(), [60, 60]);
     assert!((place.read("plan_1.npy").sum() - 1.0).abs() < 1e-9);
 }
+
+#[test]
+fn motions_leave_their_densities() {
+    let place = Workplace::new();
+    let ends = ["dynamic", "gaussian:0.3,0.3,0.1", "gaussian:0.7,0.6,0.1", "--grid", "16x16x8"];
+    let endless = ["--device", "cpu", "--tolerance", "0", "--max-iterations", "1000000000"];
+    let files = ["--npz", "o.npz", "--json", "o.json"];
+    let ran = interrupted(&place, &[&ends[..], &endless, &files].concat());
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    let json = std::fs::read_to_string(place.path("o.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["interrupted"], &json["converged"]), (&true.into(), &false.into()));
+    assert!((place.unpack("o.npz", "rho").mean().unwrap() - 1.0).abs() < 1e-12);
+}
