@@ -1,0 +1,47 @@
+//! Pictures, animations and arrays of a solution.
+
+use gaspard::Result;
+use gaspard::dynamic::Solution;
+use gaspard::io::npz;
+use gaspard::report::animation::{self, Playback};
+use gaspard::report::picture::{Colormap, Scale, Style, Upscale, strip, write_png};
+use ndarray::ArrayD;
+
+use super::Arguments;
+
+/// Frames side by side in a picture, at most.
+const PICTURE_FRAMES: usize = 9;
+/// Seconds that a frame of an animation stays.
+const SECONDS_PER_FRAME: f64 = 0.08;
+
+impl Arguments {
+    pub(super) fn write(&self, solution: &Solution) -> Result<()> {
+        let style = Style::new(Colormap::Magma)
+            .upscale(Upscale::Factor(self.enlarge))
+            .scale(Scale::Quantile(0.999));
+        // Rounding and what is left to converge may be a little below nothing.
+        let frames: Vec<ArrayD<f64>> =
+            solution.density.outer_iter().map(|frame| frame.mapv(|rho| rho.max(0.0))).collect();
+        if let Some(path) = &self.out {
+            animation::save(path, &frames, &style, Playback::there_and_back(SECONDS_PER_FRAME))?;
+        }
+        if let Some(path) = &self.picture {
+            let count = frames.len().min(PICTURE_FRAMES);
+            let chosen: Vec<ArrayD<f64>> = (0..count)
+                .map(|frame| frames[frame * (frames.len() - 1) / (count - 1)].clone())
+                .collect();
+            write_png(path, &strip(&chosen, &style)?)?;
+        }
+        if let Some(path) = &self.npz {
+            let mut arrays = vec![("rho".to_owned(), solution.density.clone())];
+            for (field, momenta) in solution.momenta.iter().enumerate() {
+                for (axis, momentum) in momenta.iter().enumerate() {
+                    arrays.push((format!("m_{field}_{axis}"), momentum.clone()));
+                }
+            }
+            arrays.extend(solution.source.clone().map(|source| ("source".to_owned(), source)));
+            npz::write(path, &arrays)?;
+        }
+        Ok(())
+    }
+}
