@@ -5,6 +5,8 @@
 mod barycenter;
 #[path = "cli/dynamic.rs"]
 mod dynamic;
+#[path = "cli/dynamic_laws.rs"]
+mod dynamic_laws;
 #[path = "cli/free_support.rs"]
 mod free_support;
 #[path = "cli/gromov.rs"]

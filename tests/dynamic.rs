@@ -1,10 +1,16 @@
 //! Dynamic transport against closed forms, scale laws and the oracle values of the spec.
 
 mod common;
+#[path = "dynamic/laws.rs"]
+mod laws;
+#[path = "dynamic/rachford.rs"]
+mod rachford;
+#[path = "dynamic/resume.rs"]
+mod resume;
 
 use common::engines;
 use gaspard::dynamic::paper::Example;
-use gaspard::dynamic::{Control, Domain, Form, Map, Problem, Solution, solve};
+use gaspard::dynamic::{Control, Domain, Form, Map, Problem, Solution, Space, solve};
 use gaspard::{Engine, Error};
 use ndarray::{ArrayD, Axis, IxDyn};
 
@@ -112,7 +118,7 @@ fn a_constant_metric_scales_the_cost_alone() {
     let [from, to] = [0.3, 0.6].map(|place| gaussian(&domain, &[place, 0.5], 0.1));
     let plain = Problem::new(&domain, from.view(), to.view()).unwrap();
     let triple = Map::from_fn(&domain, |x| x.iter().map(|x| 3.0_f64.sqrt() * x).collect()).unwrap();
-    let scaled = plain.clone().space(triple, 1.0).unwrap();
+    let scaled = plain.clone().space(Space::particles(triple), 1.0).unwrap();
     for engine in engines() {
         let allowed = if engine.is_gpu() { 2e-4 } else { 1e-7 };
         let one = run(&plain, &fixed(60, 0.2), &engine);
@@ -132,7 +138,7 @@ fn time_runs_backwards_as_well() {
     let hill = Map::from_fn(&domain, |x| vec![(4.0 * x[0] * x[1]).sin()]).unwrap();
     let problem = |from: &ArrayD<f64>, to: &ArrayD<f64>| {
         let problem = Problem::new(&domain, from.view(), to.view()).unwrap();
-        problem.space(hill.clone(), 0.5).unwrap()
+        problem.space(Space::particles(hill.clone()), 0.5).unwrap()
     };
     for engine in engines() {
         let allowed = if engine.is_gpu() { 2e-4 } else { 1e-10 };
@@ -151,7 +157,7 @@ fn the_hill_of_the_paper_is_gone_around() {
     let oracle = [(0.0, 0.7136, 4.95), (0.1, 0.7801, 0.304), (1.0, 0.8512, 0.0379)];
     let mut before = (0.0, f64::INFINITY);
     for (beta, first, second) in oracle {
-        let problem = example.problem([32, 32], 32, beta).unwrap();
+        let problem = example.problem([32, 32], 32, Form::Monge, beta).unwrap();
         let solution = run(&problem, &tight(), &Engine::cpu());
         let [c1, c2] = [solution.costs[0], solution.costs[1]];
         assert!((c1 / first - 1.0).abs() < 1e-2, "beta {beta}: C_1 is {c1}, not {first}");
@@ -173,9 +179,10 @@ fn the_hill_of_the_paper_is_gone_around() {
 #[test]
 fn a_shared_density_costs_no_more_than_shared_particles() {
     let example = Example::named("6.3b").unwrap();
-    let problem = example.problem([24, 24], 16, 1.0).unwrap();
-    let shared = run(&problem, &tight(), &Engine::cpu());
-    let monge = run(&problem.form(Form::Monge), &tight(), &Engine::cpu());
+    let [shared, monge] = [Form::Shared, Form::Monge].map(|form| {
+        let problem = example.problem([24, 24], 16, form, 1.0).unwrap();
+        run(&problem, &tight(), &Engine::cpu())
+    });
     assert!((shared.total / 0.8399 - 1.0).abs() < 1e-2, "{}", shared.total);
     assert!((shared.costs[0] / 0.4022 - 1.0).abs() < 2e-2, "{:?}", shared.costs);
     assert!((shared.costs[1] / 0.4377 - 1.0).abs() < 2e-2, "{:?}", shared.costs);
@@ -193,7 +200,7 @@ fn pure_growth_is_quadratic() {
     let flat = |value: f64| ArrayD::from_elem(IxDyn(&[6, 5]), value);
     let problem = Problem::new(&domain, flat(1.0).view(), flat(4.0).view()).unwrap();
     let hill = Map::from_fn(&domain, |x| vec![x[0] * x[1]]).unwrap();
-    let problem = problem.space(hill, 0.7).unwrap().unbalanced(kappa).unwrap();
+    let problem = problem.space(Space::particles(hill), 0.7).unwrap().unbalanced(kappa).unwrap();
     for engine in engines() {
         let solution = run(&problem, &tight(), &engine);
         assert!((solution.total / (4.0 * kappa) - 1.0).abs() < 2e-3, "{}", solution.total);
@@ -254,7 +261,7 @@ fn the_optimum_is_bounded_from_above() {
 #[test]
 fn engines_agree_on_whole_solves() {
     let example = Example::named("6.2b").unwrap();
-    let problem = example.problem([20, 18], 12, 1.0).unwrap();
+    let problem = example.problem([20, 18], 12, Form::Monge, 1.0).unwrap();
     let solutions: Vec<Solution> =
         engines().iter().map(|engine| run(&problem, &fixed(300, 0.2), engine)).collect();
     for solution in &solutions[1..] {
@@ -292,7 +299,7 @@ fn what_makes_no_sense_is_refused() {
     let short = ArrayD::zeros(IxDyn(&[4, 4, 2]));
     assert!(matches!(Map::sampled(&domain, short.view()), Err(Error::Shape { .. })));
     let map = Map::from_fn(&domain, |x| x.to_vec()).unwrap();
-    assert!(problem.clone().space(map, -1.0).is_err());
+    assert!(problem.clone().space(Space::particles(map), -1.0).is_err());
     for control in [
         Control { sigma: 0.0, ..Control::default() },
         Control { relaxation: 2.0, ..Control::default() },

@@ -9,6 +9,7 @@ mod couplings;
 mod dynamic;
 mod flows;
 mod gromov;
+mod laws;
 mod nodes;
 mod random;
 mod softmins;
@@ -73,6 +74,7 @@ pub fn run(
         gromov::cases,
         dynamic::cases,
         flows::cases,
+        laws::cases,
         solves::cases,
     ] {
         for case in list(&mut Random::new(seed))? {

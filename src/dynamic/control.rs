@@ -3,6 +3,21 @@
 use crate::error::{Error, Result};
 use crate::linear::schedule::positive;
 
+/// What an iteration does with the gradient of the costs of frames ([`super::Space::frames`]); where
+/// there are none all but [`Method::Pdfp`] are the same (spec 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// The over-relaxed primal-dual iteration; with frames that of Condat and Vu.
+    #[default]
+    Relaxed,
+    /// Condat and Vu: the gradient joins the step of the state.
+    CondatVu,
+    /// The primal-dual fixed point iteration: a second projection with the new gradient.
+    Pdfp,
+    /// Yan, also PD3O: the dual step sees by how much the gradient changed.
+    Yan,
+}
+
 /// The control of a dynamic solve.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {
@@ -20,8 +35,19 @@ pub struct Control {
     pub growth: f64,
     /// but not beyond this. Small steps win early, large ones late.
     pub largest_sigma: f64,
-    /// Over-relaxation, from 1 (plain Chambolle-Pock, as in the paper) to less than 2.
+    /// Over-relaxation, from 1 (plain Chambolle-Pock, as in the paper) to less than 2. With frames
+    /// there is none.
     pub relaxation: f64,
+    /// What is done with gradients.
+    pub method: Method,
+    /// The step of the state where there are frames, at first: it is halved where residuals do not
+    /// fall. By default 0.05 over the weight of the frames.
+    pub tau: Option<f64>,
+    /// Iterations before those, at most, in which particles move along wherever a map is known:
+    /// a start for the costs of frames, which are slow to converge.
+    pub warm_iterations: usize,
+    /// Seconds between two checkpoints, where they are kept.
+    pub checkpoint_seconds: f64,
 }
 
 impl Default for Control {
@@ -34,6 +60,10 @@ impl Default for Control {
             growth: 1.003,
             largest_sigma: 1.0,
             relaxation: 1.9,
+            method: Method::Relaxed,
+            tau: None,
+            warm_iterations: 300,
+            checkpoint_seconds: 60.0,
         }
     }
 }
@@ -48,6 +78,9 @@ impl Control {
         let refusal = |name: &'static str, problem: String, remedy: &'static str| {
             Err(Error::parameter(name, problem, remedy))
         };
+        if let Some(tau) = self.tau {
+            positive("tau", tau, "give the step of the state, 0.05 for example")?;
+        }
         if self.tolerance.is_nan() || self.tolerance < 0.0 {
             let problem = format!("{} is not a number from 0 up", self.tolerance);
             return refusal("tolerance", problem, "give the relative residual to stop at");

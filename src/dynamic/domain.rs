@@ -90,9 +90,10 @@ impl Domain {
         [self.grid.time as f64].into_iter().chain(space).collect()
     }
 
-    /// The volume of a cell in space and time.
-    pub(super) fn cell_volume(&self) -> f64 {
-        self.rates().iter().map(|rate| 1.0 / rate).product()
+    /// The share of a cell in all cells of space and time: sums over cells of what densities of mean
+    /// 1 cost, times this, are the costs of a unit of mass.
+    pub(super) fn cell_share(&self) -> f64 {
+        1.0 / self.grid.cells() as f64
     }
 
     /// Refuses what is no density on these cells.

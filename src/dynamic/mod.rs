@@ -12,19 +12,32 @@
 //! time costs L². Densities and momenta are staggered on a grid in space and time, as Papadakis,
 //! Peyré and Oudet (2014) have it; the iteration is a primal-dual one whose steps are projections.
 
+mod bins;
+mod checkpoint;
 mod control;
+mod coupled;
 mod domain;
+mod evaluate;
 mod flow;
+mod frames;
+mod law;
 mod map;
 mod metric;
+mod pace;
 pub mod paper;
 mod problem;
 mod solution;
 mod solve;
+mod space;
+mod system;
 
-pub use control::Control;
+pub use bins::{Bins, Places};
+pub use checkpoint::{Checkpoint, Keeper};
+pub use control::{Control, Method};
 pub use domain::Domain;
+pub use law::Law;
 pub use map::Map;
-pub use problem::{Form, Problem};
-pub use solution::Solution;
-pub use solve::{Residuals, TracePoint, solve};
+pub use problem::Problem;
+pub use solution::{CoupledMotion, Solution};
+pub use solve::{Residuals, TracePoint, solve, solve_from};
+pub use space::{Form, Frames, Space};

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::{Domain, Form, Map, Problem};
+use super::{Bins, Domain, Form, Map, Problem};
 use crate::error::{Error, Result};
 
 /// An example of the paper on the unit square.
@@ -20,8 +20,8 @@ pub struct Example {
     map: fn(f64, f64) -> Vec<f64>,
 }
 
-/// All but 6.3a, whose other space is tied by a joint law and not by a map.
-pub const EXAMPLES: [Example; 7] = [
+/// All of them.
+pub const EXAMPLES: [Example; 8] = [
     Example {
         name: "6.1a",
         claim: "the path is straight in the primary space for small beta, in the other for large",
@@ -60,6 +60,15 @@ pub const EXAMPLES: [Example; 7] = [
         to: [0.8, 0.8],
         width: 0.08,
         map: |x, y| vec![bump(x - 0.25, y - 0.75, 0.15) + bump(x - 0.75, y - 0.25, 0.15)],
+    },
+    Example {
+        name: "6.3a",
+        claim: "mass goes around the hill as beta grows, also where densities alone are tied",
+        form: Form::Coupled,
+        from: [0.2, 0.2],
+        to: [0.8, 0.8],
+        width: 0.08,
+        map: |x, y| vec![bump(x - 0.5, y - 0.5, 0.1)],
     },
     Example {
         name: "6.3b",
@@ -103,17 +112,43 @@ impl Example {
         })
     }
 
-    /// The problem on so many cells, with this weight of the other space.
+    /// The problem on so many cells, tied in this form, with this weight of the other space.
+    /// Heights lie in 32 bins of the unit interval where a form asks for bins.
     ///
     /// # Errors
-    /// As [`Domain::new`] and [`Problem::space`].
-    pub fn problem(&self, cells: [usize; 2], steps: usize, beta: f64) -> Result<Problem> {
+    /// As [`Domain::new`], [`Form::space`] and [`Problem::space`].
+    pub fn problem(
+        &self,
+        cells: [usize; 2],
+        steps: usize,
+        form: Form,
+        beta: f64,
+    ) -> Result<Problem> {
         let domain = Domain::new(&cells, steps)?;
+        let map = self.map(&domain)?;
+        let bins = match map.dimension() {
+            1 => Some(Bins::new(&[32], &[0.0], &[1.0])?),
+            _ => None,
+        };
+        self.ends(&domain)?.space(form.space(map, bins)?, beta)
+    }
+
+    /// Its densities, without another space.
+    ///
+    /// # Errors
+    /// As [`Problem::new`].
+    pub fn ends(&self, domain: &Domain) -> Result<Problem> {
         let [start, end] = [self.from, self.to]
             .map(|centre| domain.density(|x| bump(x[0] - centre[0], x[1] - centre[1], self.width)));
-        let map = Map::from_fn(&domain, |x| (self.map)(x[0], x[1]))?;
-        let problem = Problem::new(&domain, start.view(), end.view())?.form(self.form);
-        problem.space(map, beta)
+        Problem::new(domain, start.view(), end.view())
+    }
+
+    /// Its map into the other space.
+    ///
+    /// # Errors
+    /// As [`Map::from_fn`].
+    pub fn map(&self, domain: &Domain) -> Result<Map> {
+        Map::from_fn(domain, |x| (self.map)(x[0], x[1]))
     }
 }
 

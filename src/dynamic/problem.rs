@@ -2,22 +2,12 @@
 
 use ndarray::{Array2, ArrayD, ArrayViewD};
 
+use super::coupled::Setting;
 use super::metric::eigenbasis;
-use super::{Domain, Map};
+use super::space::Tie;
+use super::{Domain, Space};
 use crate::error::{Error, Result};
 use crate::kernels::dynamic::Layout;
-
-/// How the motion in the other spaces follows from that in the primary one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
-    /// Particles move in all spaces at once: the Monge form, one momentum with the metric
-    /// G = I + sum beta_i J_i^T J_i (paper section 3.1, spec 1.1).
-    #[default]
-    Monge,
-    /// Only densities move together, and each space finds its cheapest velocity: one density with a
-    /// momentum for every space, the Kantorovich form for injective maps (spec 5.2 A).
-    Shared,
-}
 
 /// The motion of one density into another at the least kinetic cost over several spaces.
 ///
@@ -41,8 +31,8 @@ pub struct Problem {
     pub(super) end: ArrayD<f64>,
     /// What densities were divided by.
     pub(super) scale: f64,
-    pub(super) spaces: Vec<(Map, f64)>,
-    pub(super) form: Form,
+    /// Each with its weight beta.
+    pub(super) spaces: Vec<(Space, f64)>,
     /// kappa: what making or losing mass costs.
     pub(super) reaction: Option<f64>,
 }
@@ -81,7 +71,6 @@ impl Problem {
             end: end.to_owned() / scale,
             scale,
             spaces: Vec::new(),
-            form: Form::default(),
             reaction: None,
         })
     }
@@ -89,18 +78,21 @@ impl Problem {
     /// A space that moves along, with its weight beta.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a weight that is negative or not finite, [`Error::Shape`] for a map
-    /// on another domain.
-    pub fn space(mut self, map: Map, beta: f64) -> Result<Self> {
+    /// [`Error::Parameter`] for a weight that is negative or not finite, and for frames that do not
+    /// fit the steps of time; [`Error::Shape`] for a space of another domain.
+    pub fn space(mut self, space: Space, beta: f64) -> Result<Self> {
         if !(beta >= 0.0 && beta.is_finite()) {
             let problem = format!("{beta} is not a number from 0 up");
             return Err(Error::parameter("beta", problem, "give the weight of the space"));
         }
-        let (expected, found) = (self.domain.grid.places(), map.values().nrows());
+        let (expected, found) = (self.domain.grid.places(), space.cells());
         if expected != found {
-            return Err(Error::shape("a map", format!("{expected} cells"), found.to_string()));
+            return Err(Error::shape("a space", format!("{expected} cells"), found.to_string()));
         }
-        self.spaces.push((map, beta));
+        if let Tie::Frames(frames) = &space.tie {
+            frames.validate(self.domain.steps())?;
+        }
+        self.spaces.push((space, beta));
         Ok(self)
     }
 
@@ -114,10 +106,9 @@ impl Problem {
         self.spaces.iter().map(|(_, beta)| *beta).collect()
     }
 
-    /// How the spaces are tied together.
-    pub fn form(mut self, form: Form) -> Self {
-        self.form = form;
-        self
+    /// True where a space has a cost of frames, whose gradient the iteration needs.
+    pub fn has_frames(&self) -> bool {
+        self.frames_weight().is_some()
     }
 
     /// Lets mass be made and lost, at a cost of `kappa` times the squared rate of growth (spec 7);
@@ -146,10 +137,10 @@ impl Problem {
                 "scale them to one mass, or let mass be made and lost",
             ));
         }
-        if self.reaction.is_some() && self.form == Form::Shared {
+        if self.reaction.is_some() && !self.spaces.iter().all(|(space, _)| space.has_particles()) {
             return Err(Error::parameter(
-                "form",
-                "mass cannot be made and lost where spaces share a density only",
+                "kappa",
+                "mass can be made and lost only where particles move in all spaces",
                 "use the Monge form",
             ));
         }
@@ -166,20 +157,48 @@ impl Problem {
         Layout {
             grid: self.domain.grid.clone(),
             rates: self.domain.rates(),
-            fields: match self.form {
-                Form::Monge => 1,
-                Form::Shared => 1 + self.spaces.len(),
-            },
+            fields: 1 + self.spaces.iter().filter(|(space, beta)| has_field(space, *beta)).count(),
             source: self.reaction.is_some(),
         }
     }
 
     /// What moving costs in a space, 0 being the primary one, without its weight: J^T J at a cell.
-    pub(super) fn metric_of(&self, space: usize, cell: usize) -> Array2<f64> {
+    /// `None` where the space has no map.
+    pub(super) fn metric_of(&self, space: usize, cell: usize) -> Option<Array2<f64>> {
         match space {
-            0 => Array2::eye(self.domain.dimension()),
-            _ => self.spaces[space - 1].0.metric(cell),
+            0 => Some(Array2::eye(self.domain.dimension())),
+            _ => self.spaces[space - 1].0.map().map(|map| map.metric(cell)),
         }
+    }
+
+    /// The grid of a coupled space.
+    pub(super) fn setting_of(&self, space: &Space, beta: f64) -> Option<Setting> {
+        match &space.tie {
+            Tie::Coupled { law, bins } => Some(Setting::new(self, law, bins, beta)),
+            Tie::Particles | Tie::Density | Tie::Frames(_) => None,
+        }
+    }
+
+    /// The weight of all frames together, if there are any.
+    pub(super) fn frames_weight(&self) -> Option<f64> {
+        let all = self.spaces.iter().filter(|(space, _)| matches!(space.tie, Tie::Frames(_)));
+        all.map(|(_, beta)| *beta).reduce(|sum, beta| sum + beta)
+    }
+
+    /// The same with particles in place of frames wherever a map is known, and without the spaces
+    /// that are not on the grid of the primary one.
+    pub(super) fn of_particles(&self) -> Self {
+        let mut other = self.clone();
+        other.spaces = self
+            .spaces
+            .iter()
+            .filter_map(|(space, beta)| match (&space.tie, space.map()) {
+                (Tie::Particles | Tie::Density, _) => Some((space.clone(), *beta)),
+                (Tie::Frames(_), Some(map)) => Some((Space::particles(map.clone()), *beta)),
+                (Tie::Frames(_), None) | (Tie::Coupled { .. }, _) => None,
+            })
+            .collect();
+        other
     }
 
     /// The weight of a space.
@@ -187,31 +206,51 @@ impl Problem {
         if space == 0 { 1.0 } else { self.spaces[space - 1].1 }
     }
 
-    /// The eigenbases of the metrics of all fields.
-    pub(super) fn metric(&self) -> Result<Vec<f64>> {
-        let dimension = self.domain.dimension();
-        let spaces = 0..=self.spaces.len();
-        let cells = 0..self.domain.grid.places();
-        let weighted =
-            |space: usize, cell: usize| self.metric_of(space, cell) * self.weight_of(space);
-        match self.form {
-            Form::Monge => {
-                let sum = |cell: usize| {
-                    let zero = Array2::zeros((dimension, dimension));
-                    spaces.clone().fold(zero, |sum, space| sum + weighted(space, cell))
-                };
-                eigenbasis(&cells.map(sum).collect::<Vec<_>>(), 0.0)
-            }
-            Form::Shared => {
-                let mut numbers = Vec::new();
-                for space in spaces {
-                    let metrics: Vec<_> = cells.clone().map(|cell| weighted(space, cell)).collect();
-                    let traces = metrics.iter().map(|metric| metric.diag().sum());
-                    let floor = LEAST_EIGENVALUE * traces.fold(LEAST_EIGENVALUE, f64::max);
-                    numbers.extend(eigenbasis(&metrics, floor)?);
-                }
-                Ok(numbers)
-            }
+    /// The momentum that a space moves with, 0 being the primary one: its own in
+    /// [`super::Solution::momenta`], or 0, that of the primary one.
+    pub fn field_of(&self, space: usize) -> usize {
+        let before = |space: usize| {
+            let spaces = &self.spaces[..space];
+            spaces.iter().filter(|(space, beta)| has_field(space, *beta)).count()
+        };
+        match space {
+            0 => 0,
+            _ if before(space) > before(space - 1) => before(space),
+            _ => 0,
         }
     }
+
+    /// The eigenbases of the metrics of all fields. The first one is that of the primary space and
+    /// of all whose particles move along.
+    pub(super) fn metric(&self) -> Result<Vec<f64>> {
+        let cells = 0..self.domain.grid.places();
+        let dimension = self.domain.dimension();
+        let along: Vec<(&Space, f64)> = self
+            .spaces
+            .iter()
+            .map(|(space, beta)| (space, *beta))
+            .filter(|(space, _)| space.has_particles())
+            .collect();
+        let sum = |cell: usize| {
+            along.iter().fold(Array2::eye(dimension), |sum, (space, beta)| match space.map() {
+                Some(map) => sum + map.metric(cell) * *beta,
+                None => sum,
+            })
+        };
+        let mut numbers = eigenbasis(&cells.clone().map(sum).collect::<Vec<_>>(), 0.0)?;
+        for (space, beta) in self.spaces.iter().filter(|(space, beta)| has_field(space, *beta)) {
+            let Some(map) = space.map() else { continue };
+            let metrics: Vec<_> = cells.clone().map(|cell| map.metric(cell) * *beta).collect();
+            let traces = metrics.iter().map(|metric| metric.diag().sum());
+            let floor = LEAST_EIGENVALUE * traces.fold(LEAST_EIGENVALUE, f64::max);
+            numbers.extend(eigenbasis(&metrics, floor)?);
+        }
+        Ok(numbers)
+    }
+}
+
+/// Where moving costs nothing, nothing would hold a momentum of its own: such a space is carried
+/// along.
+fn has_field(space: &Space, beta: f64) -> bool {
+    space.has_field() && beta > 0.0
 }

@@ -1,12 +1,13 @@
 //! What a solve found: densities, momenta and costs.
 
-use ndarray::{Array2, ArrayD, Axis, Slice};
+use ndarray::{Array2, ArrayD, Axis, IxDyn};
 
-use super::flow::Flow;
-use super::{Form, Problem, Residuals, TracePoint};
-use crate::engine::Engine;
+use super::evaluate::{Centred, Motion};
+use super::flow::Points;
+use super::frames::exact_cost;
+use super::space::{Frames, Tie};
+use super::{Law, Problem, Residuals, TracePoint};
 use crate::error::Result;
-use crate::kernels::dynamic::Layout;
 
 /// The motion that was found. Densities are of mean 1, or where mass may be made and lost in
 /// the units that were given.
@@ -16,9 +17,11 @@ pub struct Solution {
     /// and the ends are those that were given.
     pub density: ArrayD<f64>,
     /// The momentum of every field along every axis at the faces between cells, one more along that
-    /// axis than there are cells, in the middle of every step: (steps, cells...). The Monge form
-    /// has one field, the shared form one for each space.
+    /// axis than there are cells, in the middle of every step: (steps, cells...). The first field
+    /// is that of the primary space, then comes one for each space that shares its density.
     pub momenta: Vec<Vec<ArrayD<f64>>>,
+    /// The same for every other space, where it has a grid of its own.
+    pub coupled: Vec<Option<CoupledMotion>>,
     /// The mass that is made, at the centres of cells and steps, where there is a source.
     pub source: Option<ArrayD<f64>>,
     /// The kinetic cost in each space, without its weight; the primary one first.
@@ -30,7 +33,7 @@ pub struct Solution {
     /// The cost of a motion that keeps mass and has no negative density, so that the optimum of the
     /// discrete problem lies below it: a mixture of what was found with the straight line from one
     /// density to the other. Where densities all but vanish, that line is
-    /// dear: what is above ten times the cost is left out.
+    /// dear: what is above ten times the cost is left out, and so are spaces that a law leads to.
     pub upper_bound: Option<f64>,
     /// The largest |div| that is left, beside steps times the largest density.
     pub divergence: f64,
@@ -50,67 +53,110 @@ pub struct Solution {
     pub device: String,
 }
 
+/// The motion in a space with a grid of its own, in densities of mean 1 on its bins.
+#[derive(Clone, Debug)]
+pub struct CoupledMotion {
+    /// The density at the nodes of time: (steps + 1, bins...).
+    pub density: ArrayD<f64>,
+    /// The momentum along every axis, as in [`Solution::momenta`].
+    pub momenta: Vec<ArrayD<f64>>,
+}
+
+/// What an iteration ended with.
+pub(super) struct Outcome {
+    pub primary: Points,
+    pub sigma: f64,
+    /// Of the coupled spaces, each with its sigma.
+    pub coupled: Vec<(Points, f64)>,
+    /// Of the spaces with frames.
+    pub frame_costs: Vec<f64>,
+}
+
 /// At the least share of another motion that leaves no negative density, some densities are zero
 /// and velocities there without bound: more of it is better.
 const SHARES: [f64; 6] = [1.01, 1.1, 1.5, 3.0, 10.0, 100.0];
 
-/// Centred fields: for every cell the momenta of all fields, the density and the source.
-struct Centred {
-    values: Vec<Vec<f64>>,
-}
-
 impl Solution {
-    /// From the eigenbases of the metrics, the staggered fields ~U, and ~y with its roots at this
-    /// sigma.
-    pub(super) fn new(
-        problem: &Problem,
-        metric: &[f64],
-        state: &[f64],
-        dual: &[f64],
-        roots: &[f64],
-        sigma: f64,
-    ) -> Result<Self> {
+    /// From the eigenbases of the metrics, and what the iteration ended with.
+    pub(super) fn new(problem: &Problem, metric: &[f64], outcome: Outcome) -> Result<Self> {
         let layout = problem.layout();
-        let scale = problem.units();
-        let start = super::solve::first_state(problem);
-        let end: Vec<f64> = problem.end.iter().copied().collect();
-        // What devices left of the divergence goes here, and their rounding of the start.
-        let mut state = state.to_vec();
-        let plane = layout.density() * layout.grid.cells()..;
-        state[plane].iter_mut().zip(&problem.start).for_each(|(value, start)| *value = *start);
-        let state = projected(problem, &layout, &end, &state)?;
-        let straight = projected(problem, &layout, &end, &start)?;
-        let primal = primal_point(problem, &layout, metric, dual, roots, sigma);
-        let costs: Vec<f64> = (0..=problem.spaces.len())
-            .map(|space| cost(problem, &layout, &primal, space))
-            .collect();
-        let reaction = reaction_cost(problem, &layout, &primal);
-        let centred = interpolated(&layout, &state, &end);
-        let straight = interpolated(&layout, &straight, &end);
-        let upper_bound = SHARES
-            .iter()
-            .map(|beyond| Centred::mixed(&centred, &straight, layout.density(), *beyond))
-            .map(|feasible| {
-                let kinetic = (0..=problem.spaces.len()).map(|space| {
-                    problem.weight_of(space) * cost(problem, &layout, &feasible, space)
-                });
-                kinetic.sum::<f64>() + reaction_cost(problem, &layout, &feasible)
+        let [start, end] = [&problem.start, &problem.end]
+            .map(|density| density.iter().copied().collect::<Vec<f64>>());
+        let reaction = problem.reaction;
+        let motion = Motion { layout: &layout, start: &start, end: &end, metric, reaction };
+        let primal = motion.primal_point(&outcome.primary, outcome.sigma);
+        let state = motion.projected(outcome.primary.state)?;
+        let places = layout.grid.places();
+        // The metrics of the spaces on this grid, by which costs are counted.
+        let metrics: Vec<Option<Vec<Array2<f64>>>> = (0..=problem.spaces.len())
+            .map(|space| match space {
+                0 => None,
+                _ => (0..places).map(|place| problem.metric_of(space, place)).collect(),
             })
-            .fold(f64::INFINITY, f64::min);
-        let weighted: f64 =
-            costs.iter().enumerate().map(|(space, cost)| problem.weight_of(space) * cost).sum();
+            .collect();
+        let share = problem.domain.cell_share() * problem.units();
+        let on_grid = |centred: &Centred, space: usize| {
+            share * motion.kinetic(centred, problem.field_of(space), metrics[space].as_deref())
+        };
+        let mut frame_costs = outcome.frame_costs.into_iter();
+        let mut own_points = outcome.coupled.into_iter();
+        let (mut costs, mut coupled) = (vec![on_grid(&primal, 0)], Vec::new());
+        for (index, (space, beta)) in problem.spaces.iter().enumerate() {
+            let mut own_motion = None;
+            costs.push(match &space.tie {
+                Tie::Particles | Tie::Density => on_grid(&primal, index + 1),
+                Tie::Frames(_) => frame_costs.next().expect("one for each"),
+                Tie::Coupled { .. } => {
+                    let setting = problem.setting_of(space, *beta).expect("it is coupled");
+                    let (points, sigma) = own_points.next().expect("one for each");
+                    let own = Motion {
+                        layout: &setting.layout,
+                        start: &setting.start,
+                        end: &setting.end,
+                        metric: &setting.metric,
+                        reaction: None,
+                    };
+                    let primal = own.primal_point(&points, sigma);
+                    let state = own.projected(points.state)?;
+                    own_motion = Some(CoupledMotion {
+                        density: own.density(&state),
+                        momenta: own.momenta(&state, 1.0).remove(0),
+                    });
+                    own.kinetic(&primal, 0, None) / setting.layout.grid.cells() as f64
+                }
+            });
+            coupled.push(own_motion);
+        }
+        let reaction = share * motion.reaction(&primal);
+        let weights = (0..costs.len()).map(|space| problem.weight_of(space));
+        let total = reaction + weights.zip(&costs).map(|(beta, cost)| beta * cost).sum::<f64>();
+        let upper_bound = if problem.spaces.iter().any(|(space, _)| space.law().is_some()) {
+            None
+        } else {
+            let straight = motion.projected(super::solve::first_state(problem))?;
+            let cost = |feasible: Centred| {
+                let kinetic = (0..=problem.spaces.len())
+                    .map(|space| problem.weight_of(space) * on_grid(&feasible, space));
+                kinetic.sum::<f64>() + share * motion.reaction(&feasible)
+            };
+            let own = motion.interpolated(&state);
+            let other = motion.interpolated(&straight);
+            let mixtures = SHARES
+                .iter()
+                .map(|beyond| cost(Centred::mixed(&own, &other, layout.density(), *beyond)));
+            Some(mixtures.fold(f64::INFINITY, f64::min)).filter(|bound| *bound <= 10.0 * total)
+        };
+        let scale = problem.units();
         Ok(Self {
-            density: density(&layout, &state, &end) * scale,
-            momenta: momenta(&layout, &state, scale),
-            source: layout.source_component().map(|component| {
-                let part = part(&layout, &state, component).to_vec();
-                ArrayD::from_shape_vec(layout.grid.lengths(), part).expect("every cell") * scale
-            }),
-            total: weighted + reaction,
+            density: motion.density(&state) * scale,
+            momenta: motion.momenta(&state, scale),
+            coupled,
+            source: motion.source(&state).map(|source| source * scale),
+            total,
             costs,
             reaction,
-            upper_bound: Some(upper_bound).filter(|bound| *bound <= 10.0 * (weighted + reaction)),
-            divergence: largest_divergence(&layout, &state, &end),
+            upper_bound,
+            divergence: motion.divergence(&state),
             residuals: Residuals::default(),
             converged: false,
             interrupted: false,
@@ -122,26 +168,94 @@ impl Solution {
     }
 
     /// The mean position of the mass at every node of time: (steps + 1, d), in the primary space
-    /// for `space` 0, else in the space of a map.
+    /// for `space` 0, else in another one: through its map where that is known, else by its law.
     pub fn mean_path(&self, problem: &Problem, space: usize) -> Array2<f64> {
-        let positions: Vec<Vec<f64>> = match space {
-            0 => problem.domain.centres().collect(),
-            _ => problem.spaces[space - 1]
-                .0
-                .values()
-                .rows()
-                .into_iter()
-                .map(|row| row.to_vec())
-                .collect(),
+        let other = space.checked_sub(1).map(|index| &problem.spaces[index].0);
+        let positions = match other {
+            None => {
+                let centres: Vec<f64> = problem.domain.centres().flatten().collect();
+                Array2::from_shape_vec(
+                    (problem.domain.grid.places(), problem.domain.dimension()),
+                    centres,
+                )
+                .expect("a centre for every cell")
+            }
+            Some(other) => match (other.map(), other.law()) {
+                (Some(map), _) => map.values().clone(),
+                (None, Some((law, points))) => conditional_means(law, &points),
+                (None, None) => unreachable!("a space has a map or a law"),
+            },
         };
-        let mut path = Array2::zeros((self.density.shape()[0], positions[0].len()));
+        let mut path = Array2::zeros((self.density.shape()[0], positions.ncols()));
         for (density, mut mean) in self.density.outer_iter().zip(path.rows_mut()) {
             let mass = density.sum();
-            for (value, position) in density.iter().zip(&positions) {
-                mean.scaled_add(value / mass, &ndarray::ArrayView1::from(position));
+            for (value, position) in density.iter().zip(positions.rows()) {
+                mean.scaled_add(value / mass, &position);
             }
         }
         path
+    }
+
+    /// The density in a space that a law leads to, at the nodes of time: (steps + 1, points), of sum
+    /// 1; `None` for other spaces. It is S rho, also where the space has a grid of its own.
+    pub fn density_of(&self, problem: &Problem, space: usize) -> Option<ArrayD<f64>> {
+        let (law, _) = problem.spaces.get(space.checked_sub(1)?)?.0.law()?;
+        let nodes = self.density.shape()[0];
+        let mut all = ArrayD::zeros(IxDyn(&[nodes, law.points()]));
+        for (density, mut out) in self.density.outer_iter().zip(all.outer_iter_mut()) {
+            let mass = density.sum();
+            let masses: Vec<f64> = density.iter().map(|value| value / mass).collect();
+            out.assign(&ArrayD::from_shape_vec(IxDyn(&[law.points()]), law.apply(&masses)).ok()?);
+        }
+        Some(all)
+    }
+
+    /// The cost of a space with frames by exact transport from frame to frame, without its weight;
+    /// `None` for other spaces. On one axis of bins that is transport of histograms, elsewhere a
+    /// linear program between points, solved by the network simplex: where a move is shorter than
+    /// the points are apart it says more than the move costs (spec 5.3).
+    ///
+    /// # Errors
+    /// As [`crate::linear::exact::exact`].
+    pub fn exact_cost(
+        &self,
+        problem: &Problem,
+        space: usize,
+        cancel: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<f64>> {
+        let other = space.checked_sub(1).and_then(|index| problem.spaces.get(index));
+        let Some(Tie::Frames(frames)) = other.map(|(space, _)| &space.tie) else {
+            return Ok(None);
+        };
+        let Some(density) = self.density_of(problem, space) else { return Ok(None) };
+        let chosen: Vec<Vec<f64>> = density
+            .axis_iter(Axis(0))
+            .step_by(frames.stride)
+            .map(|frame| frame.iter().copied().collect())
+            .collect();
+        let rate = problem.domain.steps() as f64 / frames.stride as f64;
+        Ok(Some(rate * exact_cost(&frames.places, &chosen, cancel)?))
+    }
+}
+
+/// The mean of the law of every cell: (cells, d).
+fn conditional_means(law: &Law, points: &Array2<f64>) -> Array2<f64> {
+    let (_, given) = law.on_masses();
+    let mut means = Array2::zeros((law.cells(), points.ncols()));
+    for (cell, mut mean) in means.rows_mut().into_iter().enumerate() {
+        given.row(cell).for_each(|(point, share)| mean.scaled_add(share, &points.row(point)));
+    }
+    means
+}
+
+impl super::Space {
+    /// The law that leads there and the points, where it is tied by one.
+    pub(super) fn law(&self) -> Option<(&Law, Array2<f64>)> {
+        match &self.tie {
+            Tie::Coupled { law, bins } => Some((law, bins.centres())),
+            Tie::Frames(Frames { law, places, .. }) => Some((law, places.points())),
+            Tie::Particles | Tie::Density => None,
+        }
     }
 }
 
@@ -161,158 +275,4 @@ impl Centred {
         });
         Self { values: values.collect() }
     }
-}
-
-fn part<'a>(layout: &Layout, values: &'a [f64], component: usize) -> &'a [f64] {
-    let cells = layout.grid.cells();
-    &values[component * cells..(component + 1) * cells]
-}
-
-/// Projects a state on those that keep mass, in f64.
-fn projected(problem: &Problem, layout: &Layout, end: &[f64], state: &[f64]) -> Result<Vec<f64>> {
-    let metric = vec![1.0; layout.metric_numbers() * layout.grid.places()];
-    let cpu = Engine::cpu();
-    let mut flow = Flow::new(&cpu, layout.clone(), problem.reaction, &metric, end, state)?;
-    flow.project()?;
-    flow.state()
-}
-
-/// V = (m, rho, zeta) from the projected dual point: rho = r / sigma, m = r G^-1 b / (2 sigma).
-fn primal_point(
-    problem: &Problem,
-    layout: &Layout,
-    metric: &[f64],
-    dual: &[f64],
-    roots: &[f64],
-    sigma: f64,
-) -> Centred {
-    let (cells, places, dimension) =
-        (layout.grid.cells(), layout.grid.places(), layout.dimension());
-    let each = layout.metric_numbers() / layout.fields;
-    let mut values = vec![vec![0.0; cells]; layout.components()];
-    for cell in 0..cells {
-        let share = roots[cell] / sigma;
-        for field in 0..layout.fields {
-            let number = |number: usize| metric[(field * each + number) * places + cell % places];
-            for vector in 0..dimension {
-                let turn = |axis: usize| match dimension {
-                    1 => 1.0,
-                    _ => number(dimension + axis * dimension + vector),
-                };
-                let along: f64 = (0..dimension)
-                    .map(|axis| turn(axis) * dual[layout.momentum(field, axis + 1) * cells + cell])
-                    .sum();
-                for axis in 0..dimension {
-                    values[layout.momentum(field, axis + 1)][cell] +=
-                        turn(axis) * 0.5 * share * along / number(vector);
-                }
-            }
-        }
-        values[layout.density()][cell] = share;
-        if let (Some(component), Some(kappa)) = (layout.source_component(), problem.reaction) {
-            values[component][cell] = 0.5 * share * dual[component * cells + cell] / kappa;
-        }
-    }
-    Centred { values }
-}
-
-/// I U at every cell.
-fn interpolated(layout: &Layout, state: &[f64], end: &[f64]) -> Centred {
-    let mut values: Vec<Vec<f64>> =
-        (0..layout.components()).map(|component| part(layout, state, component).to_vec()).collect();
-    for (component, axis) in layout.staggered() {
-        let faces = with_upper(layout, part(layout, state, component), axis, end);
-        let low = faces.slice_axis(Axis(axis), Slice::from(..-1));
-        let high = faces.slice_axis(Axis(axis), Slice::from(1..));
-        values[component] = low.iter().zip(&high).map(|(low, high)| 0.5 * (low + high)).collect();
-    }
-    Centred { values }
-}
-
-/// A staggered component with the plane at the upper border.
-fn with_upper(layout: &Layout, values: &[f64], axis: usize, end: &[f64]) -> ArrayD<f64> {
-    let lengths = layout.grid.lengths();
-    let inner = ArrayD::from_shape_vec(lengths.clone(), values.to_vec()).expect("every cell");
-    let mut border = lengths;
-    border[axis] = 1;
-    let plane = match axis {
-        0 => ArrayD::from_shape_vec(border, end.to_vec()).expect("every place"),
-        _ => ArrayD::zeros(border),
-    };
-    ndarray::concatenate(Axis(axis), &[inner.view(), plane.view()]).expect("alike")
-}
-
-fn density(layout: &Layout, state: &[f64], end: &[f64]) -> ArrayD<f64> {
-    with_upper(layout, part(layout, state, layout.density()), 0, end)
-}
-
-fn momenta(layout: &Layout, state: &[f64], scale: f64) -> Vec<Vec<ArrayD<f64>>> {
-    let field = |field: usize| {
-        (1..=layout.dimension())
-            .map(|axis| {
-                let values = part(layout, state, layout.momentum(field, axis));
-                with_upper(layout, values, axis, &[]) * scale
-            })
-            .collect()
-    };
-    (0..layout.fields).map(field).collect()
-}
-
-/// The kinetic cost in a space: sum m^T J^T J m / rho times the volume of a cell.
-fn cost(problem: &Problem, layout: &Layout, centred: &Centred, space: usize) -> f64 {
-    let field = if problem.form == Form::Shared { space } else { 0 };
-    let places = layout.grid.places();
-    let mut sum = 0.0;
-    for place in 0..places {
-        let metric = problem.metric_of(space, place);
-        for cell in (place..layout.grid.cells()).step_by(places) {
-            let density = centred.values[layout.density()][cell];
-            if density > 0.0 {
-                let momentum = |axis: usize| centred.values[layout.momentum(field, axis + 1)][cell];
-                for ((i, j), entry) in metric.indexed_iter() {
-                    sum += momentum(i) * entry * momentum(j) / density;
-                }
-            }
-        }
-    }
-    sum * problem.domain.cell_volume() * problem.units()
-}
-
-/// The cost of the source: sum kappa zeta² / rho times the volume of a cell.
-fn reaction_cost(problem: &Problem, layout: &Layout, centred: &Centred) -> f64 {
-    let (Some(component), Some(kappa)) = (layout.source_component(), problem.reaction) else {
-        return 0.0;
-    };
-    let pairs = centred.values[component].iter().zip(&centred.values[layout.density()]);
-    let sum: f64 = pairs
-        .filter(|(_, density)| **density > 0.0)
-        .map(|(source, density)| source * source / density)
-        .sum();
-    kappa * sum * problem.domain.cell_volume() * problem.units()
-}
-
-/// The largest divergence, less the source, of any field, beside steps times the largest density.
-fn largest_divergence(layout: &Layout, state: &[f64], end: &[f64]) -> f64 {
-    let difference = |component: usize, axis: usize| -> Vec<f64> {
-        let faces = with_upper(layout, part(layout, state, component), axis, end);
-        let low = faces.slice_axis(Axis(axis), Slice::from(..-1));
-        let high = faces.slice_axis(Axis(axis), Slice::from(1..));
-        low.iter().zip(&high).map(|(low, high)| layout.rates[axis] * (high - low)).collect()
-    };
-    let mut in_time = difference(layout.density(), 0);
-    if let Some(component) = layout.source_component() {
-        let sources = in_time.iter_mut().zip(part(layout, state, component));
-        sources.for_each(|(sum, source)| *sum -= source);
-    }
-    let mut largest = 0.0_f64;
-    for field in 0..layout.fields {
-        let mut sum = in_time.clone();
-        for axis in 1..=layout.dimension() {
-            let parts = difference(layout.momentum(field, axis), axis);
-            sum.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
-        }
-        largest = sum.iter().fold(largest, |largest, value| largest.max(value.abs()));
-    }
-    let densest = part(layout, state, layout.density()).iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-    largest / (layout.rates[0] * densest)
 }

@@ -41,28 +41,58 @@ const LARGE_ENTRY: usize = 1 << 31;
 /// # Ok::<(), gaspard::Error>(())
 /// ```
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<(String, ArrayD<f64>)>> {
+    read_where(path.as_ref(), |_| true)
+}
+
+/// Reads these arrays of an archive, in this order; others may hold anything, as the format of a
+/// sparse matrix that `scipy.sparse.save_npz` adds to its numbers.
+///
+/// # Errors
+///
+/// As [`read`], and [`Error::File`] where an array is missing.
+pub fn read_named<const COUNT: usize>(
+    path: impl AsRef<Path>,
+    names: [&str; COUNT],
+) -> Result<[ArrayD<f64>; COUNT]> {
     let path = path.as_ref();
+    let found = read_where(path, |name| names.contains(&name))?;
+    let arrays = names.map(|wanted| {
+        let array = found.iter().find(|(name, _)| name == wanted);
+        array.map(|(_, array)| array.clone()).ok_or_else(|| {
+            Error::file(path, format!("it has no array {wanted:?}; it needs {names:?}"))
+        })
+    });
+    let mut all = Vec::with_capacity(COUNT);
+    for array in arrays {
+        all.push(array?);
+    }
+    Ok(all.try_into().unwrap_or_else(|_| unreachable!("one for each name")))
+}
+
+fn read_where(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, ArrayD<f64>)>> {
     let (file, length) = super::open(path)?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
         Error::file(path, format!("not a .npz archive ({error}); export it with numpy.savez"))
     })?;
-    (0..archive.len())
-        .map(|index| {
-            let fail = |problem: &dyn Display| {
-                Error::file(path, format!("entry {} of the archive: {problem}", index + 1))
-            };
-            let entry = archive.by_index(index).map_err(|error| fail(&error))?;
-            let packed = entry.compressed_size();
-            if packed > length || entry.size() / STRONGEST_COMPRESSION > packed {
-                return Err(fail(&"damaged: it claims to be larger than it can be"));
-            }
-            let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_string();
+    let mut found = Vec::new();
+    for index in 0..archive.len() {
+        let fail = |problem: &dyn Display| {
+            Error::file(path, format!("entry {} of the archive: {problem}", index + 1))
+        };
+        let entry = archive.by_index(index).map_err(|error| fail(&error))?;
+        let packed = entry.compressed_size();
+        if packed > length || entry.size() / STRONGEST_COMPRESSION > packed {
+            return Err(fail(&"damaged: it claims to be larger than it can be"));
+        }
+        let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_string();
+        if wanted(&name) {
             let size = entry.size();
             let array = npy::decode(entry, size)
                 .map_err(|problem| fail(&format_args!("{name:?} is {problem}")))?;
-            Ok((name, array))
-        })
-        .collect()
+            found.push((name, array));
+        }
+    }
+    Ok(found)
 }
 
 /// Writes named arrays as little-endian f64 in C order, compressed, whole or not at all.

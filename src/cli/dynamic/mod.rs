@@ -1,23 +1,26 @@
 //! `gaspard dynamic`: the cheapest motion of one density into another, over several spaces.
 
+mod law;
 mod problem;
 mod source;
+mod spec;
 mod write;
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use gaspard::Result;
-use gaspard::dynamic::{Control, Form, solve};
+use gaspard::dynamic::{Checkpoint, Control, Form, Keeper, Method, Problem, solve_from};
+use gaspard::io::npz;
 use gaspard::report::dynamic::DynamicResults;
 use gaspard::report::record::RunRecord;
+use gaspard::{Error, Result};
 use ndarray::Array2;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::options::{Common, MassOption};
-use super::outputs;
 use super::session::Session;
 use super::status::Status;
+use super::{interrupt, outputs};
 
 const EXAMPLE: &str = "\
 Example:
@@ -41,10 +44,10 @@ const STEPS: usize = 32;
 pub(super) struct Arguments {
     /// Where mass starts: a picture, a .npy density, or gaussian:X,Y,S with its centre and width in
     /// the unit box (as many coordinates as the box has axes)
-    #[arg(value_name = "START", required_unless_present = "example")]
+    #[arg(value_name = "START", required_unless_present_any = ["example", "spec"])]
     start: Option<String>,
     /// Where it ends
-    #[arg(value_name = "END", required_unless_present = "example")]
+    #[arg(value_name = "END", required_unless_present_any = ["example", "spec"])]
     end: Option<String>,
     /// Cells along the axes of space, then steps of time [default: those of the first file, and 32
     /// steps; 64x64x32 for examples]
@@ -54,19 +57,66 @@ pub(super) struct Arguments {
     /// (cells..., d). Give one for every space
     #[arg(long, value_name = "FILE.npy")]
     map: Vec<PathBuf>,
-    /// How much moving in that space counts; one for every map [default: 1]
+    /// A space that the density alone follows to, by a joint law of cells and points: a matrix
+    /// (cells, points) as .npy, or in compressed rows as .npz (scipy.sparse.save_npz). Give one
+    /// for every space, after those with maps
+    #[arg(long, value_name = "FILE", requires = "points")]
+    law: Vec<PathBuf>,
+    /// The points that a law leads to, (points, d) or (points,); one for every law
+    #[arg(long, value_name = "FILE.npy", requires = "law")]
+    points: Vec<PathBuf>,
+    /// How much moving in that space counts; one for every map, then for every law [default: 1]
     #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
     beta: Vec<f64>,
-    /// How spaces are tied: particles move in all at once (monge), or densities alone (shared)
-    /// [default: monge; for examples that of the paper]
+    /// How spaces with maps are tied: particles move in all at once (monge); densities alone, each
+    /// space with its own momentum on the same grid (shared) or on bins of its own (coupled), or
+    /// by static transport from frame to frame (kantorovich), as laws are [default: monge; for
+    /// examples that of the paper]
     #[arg(long, value_enum, value_name = "HOW")]
     form: Option<FormOption>,
+    /// Bins along every axis of a space that is coupled or of the Kantorovich form, around all
+    /// values of its map: 32, or 24x24, or `points` for the mapped cells themselves [default: 32,
+    /// 24x24, 12x12x12]
+    #[arg(long, value_name = "HxW|points", value_parser = parse_bins)]
+    bins: Option<BinsOption>,
+    /// Steps of time from a frame to the next, in the Kantorovich form; divides them all
+    #[arg(long, value_name = "STEPS", default_value_t = 1)]
+    stride: usize,
+    /// Entropic strength of transport between frames [default: twice the square of the distance of
+    /// neighbouring points]
+    #[arg(long, value_name = "EPSILON", allow_negative_numbers = true)]
+    epsilon: Option<f64>,
+    /// Share of the mass of every frame that is spread evenly: a smaller one is more exact, and
+    /// needs smaller steps [default: 1e-2; 1e-6 along one axis of bins]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    floor: Option<f64>,
+    /// Also the cost of frames by exact transport, in the end: `exact_costs` in the JSON
+    #[arg(long)]
+    exact: bool,
+    /// Densities, grid and spaces from a file: {"start": ..., "end": ..., "grid": [64, 64, 32],
+    /// "kappa": ..., "spaces": [{"form": ..., "beta": ..., "map": FILE, or "law": FILE and "points":
+    /// FILE, "bins": [...], "low": [...], "high": [...], "stride": ..., "epsilon": ..., "floor":
+    /// ..., "sweeps": ...}]}; files are looked for beside it, and what is left out is as asked for
+    /// here
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["example", "map", "law", "beta"])]
+    spec: Option<PathBuf>,
     /// Let mass be made and lost, at so much times the squared rate of growth
     #[arg(long, value_name = "KAPPA", allow_negative_numbers = true)]
     kappa: Option<f64>,
-    /// An example of the paper: 6.1a, 6.1b, 6.2a, 6.2b, 6.3b, 6.4a or 6.4b
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["start", "end", "map"])]
+    /// An example of the paper: 6.1a, 6.1b, 6.2a, 6.2b, 6.3a, 6.3b, 6.4a or 6.4b
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["start", "end", "map", "law"])]
     example: Option<String>,
+    /// The iteration: over-relaxed (relaxed), that of the paper (chambolle-pock), or for the
+    /// Kantorovich form yan, condat-vu or pdfp [default: relaxed; yan for the Kantorovich form]
+    #[arg(long, value_enum, value_name = "METHOD")]
+    solver: Option<SolverOption>,
+    /// First step of the state in the Kantorovich form; it is halved where that does not converge
+    /// [default: 0.05 over the weights]
+    #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
+    tau: Option<f64>,
+    /// Iterations with particles in all spaces, before those of the Kantorovich form
+    #[arg(long, value_name = "NUMBER", default_value_t = Control::default().warm_iterations)]
+    warm_iterations: usize,
     /// First step of the dual variable; it grows to 1 from there
     #[arg(long, value_name = "STEP", default_value_t = Control::default().sigma,
           allow_negative_numbers = true)]
@@ -76,15 +126,26 @@ pub(super) struct Arguments {
           allow_negative_numbers = true)]
     relaxation: f64,
     /// Write the motion as an animation: .gif, or .png or .apng for animated PNG
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["picture", "npz", "json"])]
+    #[arg(long, value_name = "FILE", 
+          required_unless_present_any = ["picture", "npz", "json", "checkpoint"])]
     out: Option<PathBuf>,
     /// Write up to 9 frames side by side
     #[arg(long, value_name = "FILE.png")]
     picture: Option<PathBuf>,
-    /// Write `rho`, the density at the nodes of time, (T + 1, cells...), of mean 1; and the momenta
-    /// `m_F_A` of field F along axis A, on the faces of the cells; with --kappa the `source`
+    /// Write `rho`, the density at the nodes of time, (T + 1, cells...), of mean 1; the momenta
+    /// `m_S_A` of space S along axis A on the faces of the cells, 0 being the primary space, where a
+    /// space has its own; `rho_S` on the bins of coupled ones; with --kappa the `source`
     #[arg(long, value_name = "FILE.npz")]
     npz: Option<PathBuf>,
+    /// Keep all that is needed to go on, in the end and every now and then: .npz
+    #[arg(long, value_name = "FILE.npz")]
+    checkpoint: Option<PathBuf>,
+    /// Go on from a checkpoint of the same problem, as if it had never been stopped
+    #[arg(long, value_name = "FILE.npz")]
+    resume: Option<PathBuf>,
+    /// Seconds from a checkpoint to the next
+    #[arg(long, value_name = "SECONDS", default_value_t = Control::default().checkpoint_seconds)]
+    checkpoint_seconds: f64,
     /// Which pixels of pictures carry mass
     #[arg(long, value_enum, value_name = "WHICH", default_value = "light")]
     mass: MassOption,
@@ -104,13 +165,17 @@ struct Sides {
 }
 
 /// `--form`, in the words of clap and of JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum FormOption {
     /// Particles move in all spaces at once
     Monge,
     /// Spaces share the density, and each moves it as cheaply as it can
     Shared,
+    /// The density follows to a grid of the other space, which moves it as cheaply as it can
+    Coupled,
+    /// The density follows to frames of the other space, between which transport is static
+    Kantorovich,
 }
 
 impl From<FormOption> for Form {
@@ -118,8 +183,45 @@ impl From<FormOption> for Form {
         match option {
             FormOption::Monge => Self::Monge,
             FormOption::Shared => Self::Shared,
+            FormOption::Coupled => Self::Coupled,
+            FormOption::Kantorovich => Self::Kantorovich,
         }
     }
+}
+
+impl From<Form> for FormOption {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Monge => Self::Monge,
+            Form::Shared => Self::Shared,
+            Form::Coupled => Self::Coupled,
+            Form::Kantorovich => Self::Kantorovich,
+        }
+    }
+}
+
+/// `--solver`, in the words of clap and of JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum SolverOption {
+    /// Over-relaxed Chambolle-Pock
+    Relaxed,
+    /// Plain Chambolle-Pock, as in the paper
+    ChambollePock,
+    /// Condat and Vu: one gradient, taken before the step
+    CondatVu,
+    /// Primal-dual fixed point: two projections
+    Pdfp,
+    /// Yan: corrected by the change of the gradient
+    Yan,
+}
+
+/// `--bins`.
+#[derive(Clone, Debug)]
+enum BinsOption {
+    /// The cells, where the map takes them.
+    Points,
+    Counts(Vec<usize>),
 }
 
 /// The JSON of a run.
@@ -130,8 +232,12 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     example: Option<&'a str>,
     form: FormOption,
+    solver: SolverOption,
     grid: Vec<usize>,
     betas: Vec<f64>,
+    /// Of every space but the primary one: the cost by exact transport from frame to frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exact_costs: Option<Vec<Option<f64>>>,
     /// The mean position at every node of time, space by space.
     mean_paths: Vec<Vec<Vec<f64>>>,
     record: RunRecord,
@@ -142,33 +248,52 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         ("--out", &arguments.out, &["gif", "png", "apng"][..]),
         ("--picture", &arguments.picture, &["png"]),
         ("--npz", &arguments.npz, &["npz"]),
+        ("--checkpoint", &arguments.checkpoint, &["npz"]),
     ] {
         path.iter().try_for_each(|path| outputs::check_ending(option, path, endings))?;
     }
-    let files = [&arguments.out, &arguments.picture, &arguments.npz];
+    let files = [&arguments.out, &arguments.picture, &arguments.npz, &arguments.checkpoint];
     let files = files.into_iter().flatten().map(PathBuf::as_path);
     let mut session = Session::begin(&arguments.common, None, files)?;
     let (problem, form) = arguments.problem()?;
     problem.validate()?;
-    let control = arguments.control();
+    let (solver, control) = arguments.control(&problem)?;
     control.validate()?;
+    let resumed = arguments.resume.as_ref().map(npz::read).transpose()?;
+    let resumed = resumed.map(Checkpoint::from_arrays);
     session.lap("read");
 
     let engine = session.open_device()?;
     let mut watch = session.watch_residuals();
-    let solution = solve(&problem, &control, &engine, &mut watch)?;
+    let mut keep = |checkpoint: &Checkpoint| match &arguments.checkpoint {
+        Some(path) => npz::write(path, checkpoint.arrays()),
+        None => Ok(()),
+    };
+    let keeper = arguments.checkpoint.is_some().then_some(&mut keep as Keeper<'_>);
+    let solution = solve_from(&problem, &control, &engine, &mut watch, resumed.as_ref(), keeper)?;
     drop(watch);
     session.lap("solve");
     let results = DynamicResults::from(&solution);
     session.summarise_dynamic(&results, control.tolerance);
-    arguments.write(&solution)?;
-    let paths = (0..results.costs.len()).map(|space| solution.mean_path(&problem, space));
+    arguments.write(&problem, &solution)?;
+    let spaces = 0..results.costs.len();
+    let exact_costs = if arguments.exact {
+        let spaces = spaces.clone().skip(1);
+        let costs =
+            spaces.map(|space| solution.exact_cost(&problem, space, &mut interrupt::requested));
+        Some(costs.collect::<Result<Vec<_>>>()?)
+    } else {
+        None
+    };
+    let paths = spaces.map(|space| solution.mean_path(&problem, space));
     session.finish(&engine, &results, |record| Report {
         results: &results,
         example: arguments.example.as_deref(),
         form,
+        solver,
         grid: [problem.domain().cells(), &[problem.domain().steps()]].concat(),
         betas: problem.betas(),
+        exact_costs,
         mean_paths: paths.map(|path| rows(&path)).collect(),
         record,
     })
@@ -179,17 +304,50 @@ fn rows(path: &Array2<f64>) -> Vec<Vec<f64>> {
 }
 
 impl Arguments {
-    fn control(&self) -> Control {
+    /// The iteration by its name, and its control.
+    fn control(&self, problem: &Problem) -> Result<(SolverOption, Control)> {
+        let usual = if problem.has_frames() { SolverOption::Yan } else { SolverOption::Relaxed };
+        let solver = self.solver.unwrap_or(usual);
         let defaults = Control::default();
-        Control {
+        let method = match solver {
+            SolverOption::Relaxed | SolverOption::ChambollePock => Method::Relaxed,
+            SolverOption::CondatVu => Method::CondatVu,
+            SolverOption::Pdfp => Method::Pdfp,
+            SolverOption::Yan => Method::Yan,
+        };
+        if problem.has_frames() && method == Method::Relaxed {
+            return Err(Error::parameter(
+                "--solver",
+                "costs of frames have gradients, of which it knows nothing",
+                "use yan, condat-vu or pdfp",
+            ));
+        }
+        let relaxation = if solver == SolverOption::Relaxed { self.relaxation } else { 1.0 };
+        let control = Control {
             tolerance: self.common.tolerance.unwrap_or(defaults.tolerance),
             max_iterations: self.common.iterations().unwrap_or(defaults.max_iterations),
             sigma: self.sigma,
             largest_sigma: defaults.largest_sigma.max(self.sigma),
-            relaxation: self.relaxation,
+            relaxation,
+            method,
+            tau: self.tau,
+            warm_iterations: self.warm_iterations,
+            checkpoint_seconds: self.checkpoint_seconds,
             ..defaults
-        }
+        };
+        Ok((solver, control))
     }
+}
+
+/// `24x24`, or `points`.
+fn parse_bins(text: &str) -> std::result::Result<BinsOption, String> {
+    if text == "points" {
+        return Ok(BinsOption::Points);
+    }
+    let counts: Option<Vec<usize>> =
+        text.split(['x', 'X']).map(|count| count.trim().parse().ok()).collect();
+    let wrong = "neither bins along every axis, like 32 or 24x24, nor points".to_owned();
+    counts.map(BinsOption::Counts).ok_or(wrong)
 }
 
 /// `64x64x32`: the last number is that of the steps of time.

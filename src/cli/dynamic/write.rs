@@ -1,7 +1,7 @@
 //! Pictures, animations and arrays of a solution.
 
 use gaspard::Result;
-use gaspard::dynamic::Solution;
+use gaspard::dynamic::{Problem, Solution};
 use gaspard::io::npz;
 use gaspard::report::animation::{self, Playback};
 use gaspard::report::picture::{Colormap, Scale, Style, Upscale, strip, write_png};
@@ -15,7 +15,7 @@ const PICTURE_FRAMES: usize = 9;
 const SECONDS_PER_FRAME: f64 = 0.08;
 
 impl Arguments {
-    pub(super) fn write(&self, solution: &Solution) -> Result<()> {
+    pub(super) fn write(&self, problem: &Problem, solution: &Solution) -> Result<()> {
         let style = Style::new(Colormap::Magma)
             .upscale(Upscale::Factor(self.enlarge))
             .scale(Scale::Quantile(0.999));
@@ -34,10 +34,22 @@ impl Arguments {
         }
         if let Some(path) = &self.npz {
             let mut arrays = vec![("rho".to_owned(), solution.density.clone())];
-            for (field, momenta) in solution.momenta.iter().enumerate() {
-                for (axis, momentum) in momenta.iter().enumerate() {
-                    arrays.push((format!("m_{field}_{axis}"), momentum.clone()));
+            let mut add = |space: usize, momenta: &[ArrayD<f64>]| {
+                let named = momenta.iter().enumerate();
+                arrays.extend(named.map(|(axis, m)| (format!("m_{space}_{axis}"), m.clone())));
+            };
+            add(0, &solution.momenta[0]);
+            for (index, coupled) in solution.coupled.iter().enumerate() {
+                let space = index + 1;
+                match (problem.field_of(space), coupled) {
+                    (_, Some(coupled)) => add(space, &coupled.momenta),
+                    (0, None) => {}
+                    (field, None) => add(space, &solution.momenta[field]),
                 }
+            }
+            for (space, coupled) in solution.coupled.iter().enumerate() {
+                let density = coupled.as_ref().map(|coupled| coupled.density.clone());
+                arrays.extend(density.map(|density| (format!("rho_{}", space + 1), density)));
             }
             arrays.extend(solution.source.clone().map(|source| ("source".to_owned(), source)));
             npz::write(path, &arrays)?;

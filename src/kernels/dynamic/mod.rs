@@ -10,12 +10,16 @@ pub(crate) mod cosine_solve;
 pub(crate) mod cosine_transform;
 pub(crate) mod divergence;
 pub(crate) mod dual;
+pub(crate) mod frame_logs;
+pub(crate) mod frame_update;
+pub(crate) mod law_product;
 pub(crate) mod lines;
 pub(crate) mod poisson;
 pub(crate) mod primal;
 #[cfg(test)]
 mod properties;
 pub(crate) mod residuals;
+pub(crate) mod shift;
 pub(crate) mod spectral_divide;
 
 use bytemuck::{Pod, Zeroable};
