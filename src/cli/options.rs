@@ -24,7 +24,8 @@ pub(super) struct Common {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
     /// Stop after so many iterations, converged or not: sweeps over all potentials, or for
-    /// Gromov-Wasserstein linearised problems [default: 10000; Gromov-Wasserstein 300; dynamic 2000]
+    /// Gromov-Wasserstein linearised problems [default: 10000; Gromov-Wasserstein 300; dynamic 2000,
+    /// with coupled spaces 4000]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_iterations: Option<u64>,
     /// Stop when the marginals are off by at most this: L1, for a mass of 1; 0 to use all

@@ -69,7 +69,7 @@ impl Run {
         let points = self.trace.iter().flat_map(|point| {
             let TracePoint { iteration, seconds, total, residuals } = *point;
             let Residuals { consistency, stationarity, gap, coupling } = residuals;
-            let coupling = coupling.unwrap_or(f64::NAN);
+            let [gap, coupling] = [gap, coupling].map(|number| number.unwrap_or(f64::NAN));
             [iteration as f64, seconds, total, consistency, stationarity, gap, coupling]
         });
         all.push((TRACE.to_owned(), points.collect()));
@@ -86,6 +86,7 @@ impl Run {
         if !self.pace.restore(&find(PACE)?) {
             return Err(damaged());
         }
+        let known = |number: f64| Some(number).filter(|number| !number.is_nan());
         let point = |numbers: &[f64]| TracePoint {
             iteration: numbers[0] as usize,
             seconds: numbers[1],
@@ -93,8 +94,8 @@ impl Run {
             residuals: Residuals {
                 consistency: numbers[3],
                 stationarity: numbers[4],
-                gap: numbers[5],
-                coupling: Some(numbers[6]).filter(|coupling| !coupling.is_nan()),
+                gap: known(numbers[5]),
+                coupling: known(numbers[6]),
             },
         };
         self.trace = find(TRACE)?.chunks_exact(POINT).map(point).collect();

@@ -41,7 +41,7 @@ pub struct Control {
     /// What is done with gradients.
     pub method: Method,
     /// The step of the state where there are frames, at first: it is halved where residuals do not
-    /// fall. By default 0.05 over the weight of the frames.
+    /// fall. By default 0.005 over the weight of the frames.
     pub tau: Option<f64>,
     /// Iterations before those, at most, in which particles move along wherever a map is known:
     /// a start for the costs of frames, which are slow to converge.
@@ -79,7 +79,7 @@ impl Control {
             Err(Error::parameter(name, problem, remedy))
         };
         if let Some(tau) = self.tau {
-            positive("tau", tau, "give the step of the state, 0.05 for example")?;
+            positive("tau", tau, "give the step of the state, 0.005 for example")?;
         }
         if self.tolerance.is_nan() || self.tolerance < 0.0 {
             let problem = format!("{} is not a number from 0 up", self.tolerance);

@@ -119,7 +119,10 @@ impl Law {
             }
             let sum: f64 = weights.iter().sum();
             if !(sum > 0.0 && sum.is_finite()) {
-                let problem = format!("the entries of cell {row} sum to {sum}");
+                let problem = match sum > 0.0 {
+                    true => format!("the entries of cell {row} are not finite"),
+                    false => format!("cell {row} leads nowhere: its row is zero"),
+                };
                 let remedy = "give every cell a law: mass may come through all of them";
                 return Err(Error::data("a law", problem, remedy));
             }

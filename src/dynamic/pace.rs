@@ -5,7 +5,9 @@ use super::flow::Steps;
 
 /// Looks without a lower residual until the step is halved, and above which residual.
 const PATIENCE: usize = 3;
-const RESTLESS: f64 = 1e-2;
+const RESTLESS: f64 = 0.1;
+/// The first step of the state beside gradients, times their weight: small enough to keep a good start.
+const FIRST_TAU: f64 = 0.005;
 /// What counts as lower.
 const LOWER: f64 = 0.97;
 /// The largest sigma beside gradients.
@@ -30,8 +32,9 @@ pub(super) struct Pace {
 impl Pace {
     /// `weight` is that of the costs with gradients, if there are any.
     pub(super) fn new(control: &Control, weight: Option<f64>, room: f64) -> Self {
-        let tau =
-            |weight: f64| control.tau.unwrap_or(if weight > 0.0 { 0.05 / weight } else { 1.0 });
+        let tau = |weight: f64| {
+            control.tau.unwrap_or(if weight > 0.0 { FIRST_TAU / weight } else { 1.0 })
+        };
         Self {
             relaxation: if weight.is_some() { 1.0 } else { control.relaxation },
             sigma: control.sigma,
@@ -103,18 +106,18 @@ mod tests {
     #[test]
     fn a_step_is_halved_only_where_residuals_do_not_fall() {
         let mut pace = Pace::new(&Control::default(), Some(2.0), 1.0);
-        assert_eq!(pace.steps().tau, 0.025);
-        for residual in [0.5, 0.4, 0.3, 0.31, 0.3, 0.2, 0.1, 0.11, 0.11] {
+        assert_eq!(pace.steps().tau, 0.0025);
+        for residual in [0.9, 0.8, 0.7, 0.71, 0.7, 0.4, 0.2, 0.21, 0.21] {
             pace.look(residual);
         }
-        assert_eq!(pace.steps().tau, 0.025);
-        pace.look(0.1);
-        assert_eq!(pace.steps().tau, 0.0125);
+        assert_eq!(pace.steps().tau, 0.0025);
+        pace.look(0.2);
+        assert_eq!(pace.steps().tau, 0.00125);
         // Small ones are left alone.
         for _ in 0..10 {
-            pace.look(5e-3);
+            pace.look(5e-2);
         }
-        assert_eq!(pace.steps().tau, 0.0125);
+        assert_eq!(pace.steps().tau, 0.00125);
         let mut again = Pace::new(&Control::default(), Some(2.0), 1.0);
         assert!(again.restore(&pace.save()));
         assert_eq!(again, pace);

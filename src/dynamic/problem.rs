@@ -111,6 +111,11 @@ impl Problem {
         self.frames_weight().is_some()
     }
 
+    /// True where a space has a grid of its own.
+    pub fn has_coupled(&self) -> bool {
+        self.spaces.iter().any(|(space, _)| space.is_coupled())
+    }
+
     /// Lets mass be made and lost, at a cost of `kappa` times the squared rate of growth (spec 7);
     /// masses may then differ. kappa is the square of the length scale of the
     /// Wasserstein-Fisher-Rao metric.

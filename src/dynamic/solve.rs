@@ -28,8 +28,10 @@ pub struct Residuals {
     pub consistency: f64,
     /// |(U - U')/tau - I^T (y - y')| / |y|.
     pub stationarity: f64,
-    /// The duality gap on fields that keep mass, beside the cost.
-    pub gap: f64,
+    /// The duality gap on fields that keep mass, beside the cost; none with costs of frames, whose
+    /// dual is not known.
+    #[cfg_attr(feature = "io", serde(skip_serializing_if = "Option::is_none"))]
+    pub gap: Option<f64>,
     /// How far densities of coupled spaces are from where the law has them, in L1, where there are
     /// any.
     #[cfg_attr(feature = "io", serde(skip_serializing_if = "Option::is_none"))]
@@ -175,8 +177,7 @@ pub fn solve_from(
 
 /// Refuses a method that does not go with the spaces.
 fn validate_method(problem: &Problem, control: &Control) -> Result<()> {
-    let coupled = problem.spaces.iter().any(|(space, _)| space.is_coupled());
-    if control.method == Method::Pdfp && coupled {
+    if control.method == Method::Pdfp && problem.has_coupled() {
         let problem = "the second projection knows nothing of coupled spaces";
         return Err(Error::parameter("solver", problem, "use yan or condat-vu"));
     }
@@ -262,28 +263,26 @@ impl Run {
 }
 
 impl Residuals {
-    /// Where nothing moves the dual point is zero but for rounding: beside |V|, it counts as no less
-    /// than `floor`.
-    pub(super) fn of(sums: &Sums, floor: f64) -> Self {
-        let size = sums.size.sqrt();
+    /// From the sums of every space. Where nothing moves the dual point is zero but for rounding:
+    /// beside |V|, it counts as no less than `floor`.
+    pub(super) fn of(all: &[Sums], floor: f64) -> Self {
+        let worst = |part: fn(&Sums, f64) -> f64| {
+            all.iter().map(|sums| part(sums, floor)).fold(0.0, f64::max)
+        };
+        let total = |part: fn(&Sums) -> f64| all.iter().map(part).sum::<f64>();
+        let (energy, size) = (total(|sums| sums.energy), total(|sums| sums.size));
+        let gap = energy - total(|sums| sums.paired);
         Self {
-            consistency: sums.gap.sqrt() / size,
-            stationarity: sums.unrest.sqrt() / sums.dual_size.sqrt().max(floor * size),
-            gap: (sums.energy - sums.paired).abs() / sums.energy.abs().max(floor * sums.size),
+            consistency: worst(|sums, _| (sums.gap / sums.size).sqrt()),
+            stationarity: worst(|sums, floor| {
+                sums.unrest.sqrt() / sums.dual_size.sqrt().max(floor * sums.size.sqrt())
+            }),
+            gap: Some(gap.abs() / energy.abs().max(floor * size)),
             coupling: None,
         }
     }
 
-    /// The worse of each.
-    pub(super) fn worst_of(&self, other: &Self) -> Self {
-        Self {
-            consistency: self.consistency.max(other.consistency),
-            stationarity: self.stationarity.max(other.stationarity),
-            gap: self.gap.max(other.gap),
-            coupling: self.coupling.or(other.coupling),
-        }
-    }
-
+    /// What the stop test looks at.
     pub(super) fn worst(&self) -> f64 {
         self.consistency.max(self.stationarity).max(self.coupling.unwrap_or(0.0))
     }

@@ -181,8 +181,8 @@ impl Frames {
         self
     }
 
-    /// The share of the mass that is spread over all points before transport, 1e-6 by default
-    /// along one axis and 1e-2 elsewhere: the steps that are stable shrink with the least density.
+    /// The share of the mass that is spread over all points before transport, 1e-2 by default: the
+    /// steps that are stable shrink with the least density.
     pub fn floor(mut self, floor: f64) -> Self {
         self.floor = Some(floor);
         self
@@ -203,8 +203,10 @@ impl Frames {
     }
 
     pub(super) fn floor_or_default(&self) -> f64 {
-        let usual = if self.on_a_line().is_some() { 1e-6 } else { 1e-2 };
-        self.floor.unwrap_or(usual)
+        /// Of a cost that is off by as much; with 1e-6 even exact potentials jump from one
+        /// iteration to the next, and nothing converges.
+        const USUAL: f64 = 1e-2;
+        self.floor.unwrap_or(USUAL)
     }
 
     pub(super) fn epsilon_or_default(&self) -> f64 {

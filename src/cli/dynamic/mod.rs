@@ -87,7 +87,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "EPSILON", allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Share of the mass of every frame that is spread evenly: a smaller one is more exact, and
-    /// needs smaller steps [default: 1e-2; 1e-6 along one axis of bins]
+    /// needs smaller steps [default: 1e-2]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     floor: Option<f64>,
     /// Also the cost of frames by exact transport, in the end: `exact_costs` in the JSON
@@ -111,16 +111,16 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, value_name = "METHOD")]
     solver: Option<SolverOption>,
     /// First step of the state in the Kantorovich form; it is halved where that does not converge
-    /// [default: 0.05 over the weights]
+    /// [default: 0.005 over the weights]
     #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
     tau: Option<f64>,
     /// Iterations with particles in all spaces, before those of the Kantorovich form
     #[arg(long, value_name = "NUMBER", default_value_t = Control::default().warm_iterations)]
     warm_iterations: usize,
-    /// First step of the dual variable; it grows to 1 from there
-    #[arg(long, value_name = "STEP", default_value_t = Control::default().sigma,
-          allow_negative_numbers = true)]
-    sigma: f64,
+    /// First step of the dual variable; it grows to 1 from there [default: 0.1; 0.3 with coupled
+    /// spaces]
+    #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
+    sigma: Option<f64>,
     /// Over-relaxation: 1 for the paper's iteration, less than 2
     #[arg(long, value_name = "FACTOR", default_value_t = Control::default().relaxation,
           allow_negative_numbers = true)]
@@ -322,12 +322,19 @@ impl Arguments {
                 "use yan, condat-vu or pdfp",
             ));
         }
+        // Laws hold slowly: they need larger steps of their multipliers, and more of them.
+        let (usual_sigma, usual_iterations) = if problem.has_coupled() {
+            (0.3, 2 * defaults.max_iterations)
+        } else {
+            (defaults.sigma, defaults.max_iterations)
+        };
+        let sigma = self.sigma.unwrap_or(usual_sigma);
         let relaxation = if solver == SolverOption::Relaxed { self.relaxation } else { 1.0 };
         let control = Control {
             tolerance: self.common.tolerance.unwrap_or(defaults.tolerance),
-            max_iterations: self.common.iterations().unwrap_or(defaults.max_iterations),
-            sigma: self.sigma,
-            largest_sigma: defaults.largest_sigma.max(self.sigma),
+            max_iterations: self.common.iterations().unwrap_or(usual_iterations),
+            sigma,
+            largest_sigma: defaults.largest_sigma.max(sigma),
             relaxation,
             method,
             tau: self.tau,
