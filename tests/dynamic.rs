@@ -258,6 +258,23 @@ fn the_optimum_is_bounded_from_above() {
     assert!(bound > best * (1.0 - 1e-6) && bound < 1.02 * best, "{best} {bound}");
 }
 
+/// Finer grids take no more iterations (spec 9: 220, 180 and 160 on these), and their costs settle
+/// like the square of a cell.
+#[test]
+fn iterations_do_not_grow_with_the_grid() {
+    let example = Example::named("6.2b").unwrap();
+    let mut before = 0;
+    for (side, iterations, total) in [(12, 220, 0.8567), (16, 180, 0.8254), (24, 160, 0.8091)] {
+        let problem = example.problem([side; 2], side, Form::Monge, 1.0).unwrap();
+        let solution = run(&problem, &Control::default(), &Engine::cpu());
+        assert!(solution.converged && solution.iterations.abs_diff(iterations) <= 20);
+        assert!(before == 0 || solution.iterations <= before, "{}", solution.iterations);
+        // A residual of 1e-3 leaves half a percent.
+        assert!((solution.total / total - 1.0).abs() < 6e-3, "{side}: {}", solution.total);
+        before = solution.iterations;
+    }
+}
+
 #[test]
 fn engines_agree_on_whole_solves() {
     let example = Example::named("6.2b").unwrap();

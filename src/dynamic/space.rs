@@ -44,6 +44,24 @@ impl Form {
 }
 
 /// Another space and its tie to the primary one.
+///
+/// ```
+/// use gaspard::Engine;
+/// use gaspard::dynamic::{Bins, Control, Domain, Law, Map, Problem, Space, solve};
+///
+/// // Along a line, and on a scale of it that is twice as long: the density alone is tied.
+/// let domain = Domain::new(&[16], 8)?;
+/// let bump = |centre: f64| domain.density(|x| (-(x[0] - centre).powi(2) / 0.02).exp());
+/// let long = Map::from_fn(&domain, |x| vec![2.0 * x[0]])?;
+/// let bins = Bins::new(&[16], &[0.0], &[2.0])?;
+/// let law = Law::deposit(&long, &bins)?;
+/// let problem = Problem::new(&domain, bump(0.35).view(), bump(0.65).view())?
+///     .space(Space::coupled(law, bins)?.known_as(long), 0.5)?;
+/// let solution = solve(&problem, &Control::default(), &Engine::cpu(), &mut ())?;
+/// // What moves twice as far costs four times as much.
+/// assert!((solution.costs[1] / (4.0 * solution.costs[0]) - 1.0).abs() < 0.02);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Space {
     pub(super) tie: Tie,

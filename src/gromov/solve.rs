@@ -145,6 +145,8 @@ pub struct TracePoint {
     pub iteration: usize,
     /// Seconds since the start.
     pub seconds: f64,
+    /// The entropic strength of this step: it falls while annealing.
+    pub epsilon: f64,
     /// The cost of the matching, without regularisation.
     pub transport: f64,
     /// The objective.
@@ -449,6 +451,7 @@ impl Track {
         self.trace.push(TracePoint {
             iteration: self.iterations,
             seconds,
+            epsilon: self.epsilon,
             transport: self.terms.transport(),
             total: self.terms.total(),
             change: self.change,

@@ -55,7 +55,7 @@ fn a_turned_picture_is_matched() {
         assert_eq!(json["converged"], true);
         assert!(number(&json, "outer_iterations") >= 1.0);
         assert_eq!(json["starts"].as_array().unwrap().len(), 8);
-        for name in ["iteration", "seconds", "transport", "total", "change"] {
+        for name in ["iteration", "seconds", "epsilon", "transport", "total", "change"] {
             assert!(json["trace"][1][name].is_number(), "{name}");
         }
         let plan: Array2<f64> = place.read("plan.npy").into_dimensionality().unwrap();

@@ -53,6 +53,7 @@ pub(super) fn solve(
         trace.push(TracePoint {
             iteration,
             seconds: begin.elapsed().as_secs_f64(),
+            epsilon: problem.plans.epsilon(),
             transport: terms.transport(),
             total: terms.total(),
             change,
