@@ -17,6 +17,17 @@ pub struct Map {
     jacobian: Array3<f64>,
 }
 
+/// A hill of [`Map::hills`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hill {
+    /// Where its top is.
+    pub centre: Vec<f64>,
+    /// Its standard deviation.
+    pub width: f64,
+    /// How high it is.
+    pub height: f64,
+}
+
 impl Map {
     /// A map that is given as a function of the points of the box. Its Jacobian is taken by central
     /// differences with a step that is small beside a cell.
@@ -55,6 +66,52 @@ impl Map {
                 let (above, below) = (at(axis, STEP), at(axis, -STEP));
                 for (row, (above, below)) in above.iter().zip(&below).enumerate() {
                     jacobian[[cell, row, axis]] = (above - below) * rates[axis + 1] / (2.0 * STEP);
+                }
+            }
+        }
+        Self::new(values, jacobian)
+    }
+
+    /// The same space on another scale: x moves there as `factor` x.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a factor that is not finite.
+    pub fn scaling(domain: &Domain, factor: f64) -> Result<Self> {
+        let dimension = domain.dimension();
+        let values = domain.centres().flatten().map(|x| factor * x).collect();
+        let values = Array2::from_shape_vec((domain.grid.places(), dimension), values);
+        let jacobian = Array3::from_shape_fn(
+            (domain.grid.places(), dimension, dimension),
+            |(_, row, axis)| if row == axis { factor } else { 0.0 },
+        );
+        Self::new(values.expect("a centre for every cell"), jacobian)
+    }
+
+    /// Heights of a plain with hills: the sum of h exp(-|x - c|²/(2 s²)) over them.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a centre of another dimension, [`Error::Parameter`] for a width that is
+    /// not positive.
+    pub fn hills(domain: &Domain, hills: &[Hill]) -> Result<Self> {
+        for hill in hills {
+            if hill.centre.len() != domain.dimension() {
+                let expected = format!("{} coordinates", domain.dimension());
+                let found = hill.centre.len().to_string();
+                return Err(Error::shape("the centre of a hill", expected, found));
+            }
+            crate::linear::schedule::positive("width", hill.width, "give the width of a hill")?;
+        }
+        let (cells, dimension) = (domain.grid.places(), domain.dimension());
+        let mut values = Array2::zeros((cells, 1));
+        let mut jacobian = Array3::zeros((cells, 1, dimension));
+        for (cell, point) in domain.centres().enumerate() {
+            for Hill { centre, width, height } in hills {
+                let apart: Vec<f64> = point.iter().zip(centre).map(|(x, c)| x - c).collect();
+                let square: f64 = apart.iter().map(|x| x * x).sum();
+                let value = height * (-square / (2.0 * width * width)).exp();
+                values[[cell, 0]] += value;
+                for (axis, apart) in apart.iter().enumerate() {
+                    jacobian[[cell, 0, axis]] -= value * apart / (width * width);
                 }
             }
         }
@@ -130,5 +187,35 @@ impl Map {
     pub(super) fn metric(&self, cell: usize) -> Array2<f64> {
         let jacobian = self.jacobian.index_axis(Axis(0), cell);
         jacobian.t().dot(&jacobian)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derivatives_are_those_of_the_functions() {
+        let domain = Domain::new(&[7, 5], 2).unwrap();
+        let close = |a: &Map, b: &Map| {
+            let pairs = a.values.iter().chain(&a.jacobian).zip(b.values.iter().chain(&b.jacobian));
+            pairs.into_iter().for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{a} {b}"));
+        };
+        let hill =
+            |x: f64, y: f64, width: f64, height: f64| Hill { centre: vec![x, y], width, height };
+        let hills = [hill(0.3, 0.4, 0.2, 1.0), hill(0.8, 0.1, 0.3, -0.5)];
+        let numeric = Map::from_fn(&domain, |x| {
+            let part = |hill: &Hill| {
+                let square = (x[0] - hill.centre[0]).powi(2) + (x[1] - hill.centre[1]).powi(2);
+                hill.height * (-square / (2.0 * hill.width * hill.width)).exp()
+            };
+            vec![hills.iter().map(part).sum()]
+        });
+        close(&Map::hills(&domain, &hills).unwrap(), &numeric.unwrap());
+        let numeric = Map::from_fn(&domain, |x| vec![1.5 * x[0], 1.5 * x[1]]).unwrap();
+        close(&Map::scaling(&domain, 1.5).unwrap(), &numeric);
+        assert!(Map::hills(&domain, &[Hill { centre: vec![0.1], ..hills[0].clone() }]).is_err());
+        assert!(Map::hills(&domain, &[Hill { width: 0.0, ..hills[0].clone() }]).is_err());
+        assert!(Map::scaling(&domain, f64::NAN).is_err());
     }
 }

@@ -36,7 +36,7 @@ pub use checkpoint::{Checkpoint, Keeper};
 pub use control::{Control, Method};
 pub use domain::Domain;
 pub use law::Law;
-pub use map::Map;
+pub use map::{Hill, Map};
 pub use problem::Problem;
 pub use solution::{CoupledMotion, Solution};
 pub use solve::{Residuals, TracePoint, solve, solve_from};

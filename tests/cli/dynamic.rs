@@ -78,6 +78,39 @@ fn an_example_of_the_paper_runs_in_both_forms() {
 }
 
 #[test]
+fn maps_are_built_in() {
+    let place = Workplace::new();
+    let costs = |start: &[&str], map: &str| {
+        let fixed = ["--max-iterations", "60", "--tolerance", "0", "--json", "-"];
+        let more = ["--grid", "12x12x8", "--device", "cpu", "--beta", "0.5"];
+        let map = if map.is_empty() { vec![] } else { vec!["--map", map] };
+        let ran = place.run(&[&["dynamic"], start, &fixed, &more, &map].concat());
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        let json = ran.json();
+        assert!(
+            json["masses"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|mass| { (mass.as_f64().unwrap() - 1.0).abs() < 1e-12 })
+        );
+        [0, 1].map(|space| json["costs"][space].as_f64().unwrap())
+    };
+    let ends = ["gaussian:0.2,0.2,0.08", "gaussian:0.8,0.8,0.08"];
+    let hill = costs(&ends, "hills:0.5,0.5,0.1");
+    let example = costs(&["--example", "6.2a"], "");
+    for (a, b) in [hill, costs(&ends, "example:6.2a")]
+        .into_iter()
+        .flatten()
+        .zip([example, example].into_iter().flatten())
+    {
+        assert!((a / b - 1.0).abs() < 1e-4, "{a} {b}");
+    }
+    let [first, second] = costs(&ends, "scale:2");
+    assert!((second / (4.0 * first) - 1.0).abs() < 1e-9, "{first} {second}");
+}
+
+#[test]
 fn mass_is_made_where_that_is_allowed() {
     let place = Workplace::new();
     place.write("one.npy", &Array2::from_elem((4, 5), 1.0));
@@ -121,6 +154,10 @@ fn what_makes_no_sense_is_refused_at_once() {
         (&["--grid", "8x8x4", "--map", "broken.npy"], 1, "not finite"),
         (&["--grid", "9x8x4", "--map", "hill.npy"], 1, "a map"),
         (&["--grid", "8x8x4", "--map", "hill.npy", "--beta", "-1"], 2, "beta"),
+        (&["--grid", "8x8x4", "--map", "hills:0.5,0.5"], 2, "centre, width"),
+        (&["--grid", "8x8x4", "--map", "hills:0.5,0.5,0"], 2, "width"),
+        (&["--grid", "8x8x4", "--map", "scale:fast"], 2, "no factor"),
+        (&["--grid", "8x8x4", "--map", "example:9"], 2, "6.2a"),
         (&["--grid", "8x8x4", "--beta", "1"], 2, "for 0 maps"),
         (&["--grid", "8x8x4", "--relaxation", "2"], 2, "relaxation"),
         (&["--grid", "8x8x4", "--kappa", "0"], 2, "kappa"),

@@ -1,6 +1,7 @@
 //! `gaspard dynamic`: the cheapest motion of one density into another, over several spaces.
 
 mod law;
+mod map;
 mod problem;
 mod source;
 mod spec;
@@ -54,9 +55,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "HxWxT", value_parser = parse_grid)]
     grid: Option<Sides>,
     /// A space that moves along: the map to it, sampled at the centres of the cells, of shape
-    /// (cells..., d). Give one for every space
-    #[arg(long, value_name = "FILE.npy")]
-    map: Vec<PathBuf>,
+    /// (cells..., d); or hills:X,Y,S[,H][;...], heights of hills with their centres, widths and
+    /// heights; scale:F, the same space on another scale; example:6.2a, that of an example. Give
+    /// one for every space
+    #[arg(long, value_name = "FILE.npy|MAP")]
+    map: Vec<String>,
     /// A space that the density alone follows to, by a joint law of cells and points: a matrix
     /// (cells, points) as .npy, or in compressed rows as .npz (scipy.sparse.save_npz). Give one
     /// for every space, after those with maps
@@ -238,6 +241,8 @@ struct Report<'a> {
     /// Of every space but the primary one: the cost by exact transport from frame to frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     exact_costs: Option<Vec<Option<f64>>>,
+    /// The mass at every node of time, beside that of a density of mean 1.
+    masses: Vec<f64>,
     /// The mean position at every node of time, space by space.
     mean_paths: Vec<Vec<Vec<f64>>>,
     record: RunRecord,
@@ -294,6 +299,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         grid: [problem.domain().cells(), &[problem.domain().steps()]].concat(),
         betas: problem.betas(),
         exact_costs,
+        masses: solution
+            .density
+            .outer_iter()
+            .map(|density| density.mean().unwrap_or(0.0))
+            .collect(),
         mean_paths: paths.map(|path| rows(&path)).collect(),
         record,
     })

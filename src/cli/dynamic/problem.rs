@@ -4,11 +4,10 @@ use std::path::Path;
 
 use gaspard::dynamic::paper::Example;
 use gaspard::dynamic::{Bins, Domain, Form, Frames, Law, Map, Places, Problem, Space};
-use gaspard::io::npy;
 use gaspard::{Error, Result};
 
 use super::source::Source;
-use super::{Arguments, BinsOption, FormOption, STEPS, Sides, law, spec};
+use super::{Arguments, BinsOption, FormOption, STEPS, Sides, law, map, spec};
 
 impl Arguments {
     /// What is asked for, and the form that it is asked for in.
@@ -80,7 +79,7 @@ impl Arguments {
         }
         let beta = |index: usize| self.beta.get(index).copied().unwrap_or(1.0);
         for (index, path) in self.map.iter().enumerate() {
-            let map = Map::sampled(problem.domain(), npy::read(path)?.view())?;
+            let map = map::read(path, Path::new(""), problem.domain())?;
             problem = problem.space(self.tie(map, form, None)?, beta(index))?;
         }
         for (index, (path, points)) in self.law.iter().zip(&self.points).enumerate() {
@@ -152,9 +151,4 @@ impl Arguments {
             None => frames,
         }
     }
-}
-
-/// A map that is sampled in a file.
-pub(super) fn read_map(domain: &Domain, path: &Path) -> Result<Map> {
-    Map::sampled(domain, npy::read(path)?.view())
 }

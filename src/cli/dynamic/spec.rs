@@ -6,8 +6,7 @@ use gaspard::dynamic::{Bins, Domain, Frames, Law, Map, Places, Problem, Space};
 use gaspard::{Error, Result};
 use serde::Deserialize;
 
-use super::problem::read_map;
-use super::{Arguments, FormOption, Sides, law};
+use super::{Arguments, FormOption, Sides, law, map};
 use crate::cli::inputs;
 
 #[derive(Deserialize)]
@@ -28,7 +27,7 @@ struct SpaceSpec {
     form: Option<FormOption>,
     #[serde(default = "one")]
     beta: f64,
-    map: Option<PathBuf>,
+    map: Option<String>,
     law: Option<PathBuf>,
     points: Option<PathBuf>,
     bins: Option<Vec<usize>>,
@@ -100,7 +99,7 @@ impl SpaceSpec {
         domain: &Domain,
         arguments: &Arguments,
     ) -> Result<Space> {
-        let map = self.map.as_ref().map(|file| read_map(domain, &folder.join(file))).transpose()?;
+        let map = self.map.as_ref().map(|text| map::read(text, folder, domain)).transpose()?;
         let bins = self.bins(map.as_ref())?;
         let points = self.points.as_ref().map(|file| law::read_points(&folder.join(file)));
         let points = points.transpose()?;
