@@ -32,7 +32,7 @@ pub(super) struct Common {
     /// iterations [default: 1e-6 on the CPU; on a GPU 1e-5, or where rounding to f32 keeps it from
     /// falling further]. For Gromov-Wasserstein, when the plan changes by at most this [default:
     /// 1e-3 on the CPU, 1e-2 on a GPU]; for dynamic transport, when both relative residuals are at
-    /// most this [default: 1e-3]
+    /// most this [default: 1e-3; in the Kantorovich form 1e-2]
     #[arg(long, value_name = "ERROR", allow_negative_numbers = true)]
     pub tolerance: Option<f64>,
     /// Come down to epsilon from a large one by this factor from stage to stage; 1 for no annealing

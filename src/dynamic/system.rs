@@ -10,6 +10,10 @@ use super::space::Tie;
 use crate::engine::{Array, Engine};
 use crate::error::Result;
 
+/// Dual variables of this share of the state, and gradients, are nothing: potentials do not settle
+/// to more than that.
+const STILL: f64 = 1e-6;
+
 pub(super) struct System {
     engine: Engine,
     method: Method,
@@ -175,7 +179,12 @@ impl System {
             coupling = Some(coupling.unwrap_or(0.0).max(gap));
         }
         let mut residuals = Residuals { coupling, ..Residuals::of(&sums, floor) };
-        if !self.frames.is_empty() {
+        if let Some(gradients) = gradients {
+            // What has to vanish is a sum of y and of the gradient: it counts beside the larger.
+            let gradient = self.engine.download(gradients.after)?;
+            let square: f64 = gradient.iter().map(|value| value * value).sum();
+            sums[0].dual_size = sums[0].dual_size.max(square);
+            residuals.stationarity = Residuals::of(&sums, floor.max(STILL)).stationarity;
             residuals.gap = None;
         }
         let mut total = share * sums.iter().map(|sums| sums.energy).sum::<f64>();

@@ -340,8 +340,11 @@ impl Arguments {
         };
         let sigma = self.sigma.unwrap_or(usual_sigma);
         let relaxation = if solver == SolverOption::Relaxed { self.relaxation } else { 1.0 };
+        // Gradients leave the residual of the steps high long after costs have settled.
+        let usual_tolerance =
+            if problem.has_frames() { 10.0 * defaults.tolerance } else { defaults.tolerance };
         let control = Control {
-            tolerance: self.common.tolerance.unwrap_or(defaults.tolerance),
+            tolerance: self.common.tolerance.unwrap_or(usual_tolerance),
             max_iterations: self.common.iterations().unwrap_or(usual_iterations),
             sigma,
             largest_sigma: defaults.largest_sigma.max(sigma),
