@@ -1,5 +1,7 @@
 //! Dynamic transport against closed forms, scale laws and the oracle values of the spec.
 
+#[path = "dynamic/claims.rs"]
+mod claims;
 mod common;
 #[path = "dynamic/laws.rs"]
 mod laws;

@@ -7,10 +7,12 @@ mod source;
 mod spec;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use gaspard::dynamic::{Checkpoint, Control, Form, Keeper, Method, Problem, solve_from};
+use gaspard::dynamic::paper::Example;
+use gaspard::dynamic::{Checkpoint, Control, Form, Keeper, Method, Problem, Solution, solve_from};
 use gaspard::io::npz;
 use gaspard::report::dynamic::DynamicResults;
 use gaspard::report::record::RunRecord;
@@ -234,6 +236,9 @@ struct Report<'a> {
     results: &'a DynamicResults,
     #[serde(skip_serializing_if = "Option::is_none")]
     example: Option<&'a str>,
+    /// What the example shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<Claim>,
     form: FormOption,
     solver: SolverOption,
     grid: Vec<usize>,
@@ -246,6 +251,29 @@ struct Report<'a> {
     /// The mean position at every node of time, space by space.
     mean_paths: Vec<Vec<Vec<f64>>>,
     record: RunRecord,
+}
+
+/// What an example shows, in words and in numbers.
+#[derive(Serialize)]
+struct Claim {
+    text: &'static str,
+    numbers: BTreeMap<&'static str, f64>,
+}
+
+impl Claim {
+    fn of(example: &Example, problem: &Problem, solution: &Solution) -> Result<Self> {
+        let numbers = example.measure(problem, solution)?.into_iter().collect();
+        Ok(Self { text: example.claim, numbers })
+    }
+
+    /// In a line for people.
+    fn line(&self) -> String {
+        let numbers = self.numbers.iter();
+        let numbers: Vec<String> = numbers
+            .map(|(name, number)| format!("{} {number:.4}", name.replace('_', " ")))
+            .collect();
+        format!("{}: {}", self.text, numbers.join(", "))
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Status> {
@@ -280,6 +308,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     session.lap("solve");
     let results = DynamicResults::from(&solution);
     session.summarise_dynamic(&results, control.tolerance);
+    let example = arguments.example.as_deref().map(Example::named).transpose()?;
+    let claim = example.map(|example| Claim::of(example, &problem, &solution)).transpose()?;
+    claim.iter().for_each(|claim| session.note(&claim.line()));
     arguments.write(&problem, &solution)?;
     let spaces = 0..results.costs.len();
     let exact_costs = if arguments.exact {
@@ -293,7 +324,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     let paths = spaces.map(|space| solution.mean_path(&problem, space));
     session.finish(&engine, &results, |record| Report {
         results: &results,
-        example: arguments.example.as_deref(),
+        example: example.map(|example| example.name),
+        claim,
         form,
         solver,
         grid: [problem.domain().cells(), &[problem.domain().steps()]].concat(),

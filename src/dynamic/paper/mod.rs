@@ -1,6 +1,10 @@
 //! The examples of the paper (section 6), with the numbers that spec 8 gives them.
 
+mod claims;
+
 use std::f64::consts::PI;
+
+use claims::Measure;
 
 use super::{Bins, Domain, Form, Map, Problem};
 use crate::error::{Error, Result};
@@ -14,6 +18,7 @@ pub struct Example {
     pub claim: &'static str,
     /// How the spaces are tied together.
     pub form: Form,
+    measure: Measure,
     from: [f64; 2],
     to: [f64; 2],
     width: f64,
@@ -26,6 +31,7 @@ pub const EXAMPLES: [Example; 8] = [
         name: "6.1a",
         claim: "the path is straight in the primary space for small beta, in the other for large",
         form: Form::Monge,
+        measure: Measure::Bend,
         from: [0.25, 0.25],
         to: [0.75, 0.75],
         width: 0.08,
@@ -35,6 +41,7 @@ pub const EXAMPLES: [Example; 8] = [
         name: "6.1b",
         claim: "both paths are straight, and the width is kept in the space that counts",
         form: Form::Monge,
+        measure: Measure::Width,
         from: [0.25, 0.25],
         to: [0.75, 0.75],
         width: 0.08,
@@ -47,6 +54,7 @@ pub const EXAMPLES: [Example; 8] = [
         name: "6.2a",
         claim: "mass goes around the hill as beta grows",
         form: Form::Monge,
+        measure: Measure::Hill,
         from: [0.2, 0.2],
         to: [0.8, 0.8],
         width: 0.08,
@@ -56,6 +64,7 @@ pub const EXAMPLES: [Example; 8] = [
         name: "6.2b",
         claim: "mass goes between the hills, closer together as beta grows",
         form: Form::Monge,
+        measure: Measure::Width,
         from: [0.2, 0.2],
         to: [0.8, 0.8],
         width: 0.08,
@@ -65,6 +74,7 @@ pub const EXAMPLES: [Example; 8] = [
         name: "6.3a",
         claim: "mass goes around the hill as beta grows, also where densities alone are tied",
         form: Form::Coupled,
+        measure: Measure::Hill,
         from: [0.2, 0.2],
         to: [0.8, 0.8],
         width: 0.08,
@@ -74,6 +84,7 @@ pub const EXAMPLES: [Example; 8] = [
         name: "6.3b",
         claim: "mass follows the ridge as beta grows",
         form: Form::Shared,
+        measure: Measure::Height,
         from: [0.2, 0.526],
         to: [0.8, 0.526],
         width: 0.06,
@@ -83,6 +94,7 @@ pub const EXAMPLES: [Example; 8] = [
         name: "6.4a",
         claim: "mass follows the dark band as beta grows",
         form: Form::Shared,
+        measure: Measure::Brightness,
         from: [0.2, 0.526],
         to: [0.8, 0.526],
         width: 0.06,
@@ -92,6 +104,7 @@ pub const EXAMPLES: [Example; 8] = [
         name: "6.4b",
         claim: "mass follows the bright band as beta grows",
         form: Form::Shared,
+        measure: Measure::Brightness,
         from: [0.2, 0.473],
         to: [0.8, 0.473],
         width: 0.06,
