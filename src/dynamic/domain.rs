@@ -1,6 +1,6 @@
 //! The box that mass moves in, and its cells.
 
-use ndarray::ArrayViewD;
+use ndarray::{ArrayD, ArrayViewD, Axis};
 
 use crate::error::{Error, Result};
 use crate::kernels::dynamic::SpaceTime;
@@ -83,6 +83,51 @@ impl Domain {
             .map(|cell| self.centre(ndarray::Dimension::slice(&cell)))
     }
 
+    /// A density on another grid of the same box, on these cells: each gets the mean of what it
+    /// overlaps, so that the mass is kept.
+    ///
+    /// ```
+    /// use gaspard::dynamic::Domain;
+    /// use ndarray::array;
+    /// let domain = Domain::new(&[2], 4)?;
+    /// let halves = domain.resampled(array![3.0, 6.0, 0.0].view().into_dyn())?;
+    /// assert_eq!(halves, array![4.0, 2.0].into_dyn());
+    /// # Ok::<(), gaspard::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another number of axes.
+    pub fn resampled(&self, density: ArrayViewD<'_, f64>) -> Result<ArrayD<f64>> {
+        if density.ndim() != self.dimension() {
+            let expected = format!("{} axes", self.dimension());
+            return Err(Error::shape("a density", expected, density.ndim().to_string()));
+        }
+        let mut values = density.to_owned();
+        for (axis, &cells) in self.cells().iter().enumerate() {
+            let before = values.shape()[axis];
+            if before == cells || before == 0 {
+                continue;
+            }
+            let mut shape = values.shape().to_vec();
+            shape[axis] = cells;
+            let mut next = ArrayD::zeros(shape);
+            for (cell, mut out) in next.axis_iter_mut(Axis(axis)).enumerate() {
+                // Its borders, in cells of before.
+                let border = |cell: usize| cell as f64 * before as f64 / cells as f64;
+                let (low, high) = (border(cell), border(cell + 1));
+                for old in low.floor() as usize..(high.ceil() as usize).min(before) {
+                    let overlap = high.min(old as f64 + 1.0) - low.max(old as f64);
+                    if overlap > 0.0 {
+                        let share = overlap / (high - low);
+                        out.scaled_add(share, &values.index_axis(Axis(axis), old));
+                    }
+                }
+            }
+            values = next;
+        }
+        Ok(values)
+    }
+
     /// Cells per unit along every axis, time first.
     pub(super) fn rates(&self) -> Vec<f64> {
         let space = self.grid.space.iter().zip(&self.sides);
@@ -113,5 +158,42 @@ impl Domain {
             return Err(Error::data(name, "it has no mass", "give a density with mass"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resampling_keeps_mass_and_constants() {
+        for (from, to) in [
+            (vec![7], vec![3]),
+            (vec![3, 8], vec![10, 5]),
+            (vec![4, 4], vec![4, 4]),
+            (vec![5, 6, 2], vec![2, 9, 8]),
+        ] {
+            let domain = Domain::new(&to, 2).unwrap();
+            let mut count = 0.0;
+            let density = ArrayD::from_shape_simple_fn(from.clone(), || {
+                count += 1.0;
+                (count * count) % 7.0
+            });
+            let found = domain.resampled(density.view()).unwrap();
+            assert_eq!(found.shape(), to);
+            let (before, after) = (density.mean().unwrap(), found.mean().unwrap());
+            assert!((after / before - 1.0).abs() < 1e-12, "{from:?} {to:?}");
+            let flat = domain.resampled(ArrayD::from_elem(from.clone(), 2.5).view()).unwrap();
+            assert!(flat.iter().all(|value| (value - 2.5).abs() < 1e-12));
+            // Where the new cells are parts of the old ones, nothing changes on the way back.
+            let fine: Vec<usize> = from.iter().map(|cells| 3 * cells).collect();
+            let there = Domain::new(&fine, 2).unwrap().resampled(density.view()).unwrap();
+            if from.iter().all(|cells| *cells > 1) {
+                let back = Domain::new(&from, 2).unwrap().resampled(there.view()).unwrap();
+                assert!((back - &density).iter().all(|error| error.abs() < 1e-12));
+            }
+        }
+        let line = Domain::new(&[4], 2).unwrap();
+        assert!(line.resampled(ArrayD::zeros(vec![3, 3]).view()).is_err());
     }
 }

@@ -71,10 +71,34 @@ fn an_example_of_the_paper_runs_in_both_forms() {
         let json =
             place.results(&[&["dynamic", "--example", "6.3b", "--form", form], &grid[..]].concat());
         assert_eq!(json["example"], "6.3b");
+        assert!(json["claim"]["numbers"]["height"].as_f64().unwrap() > 0.8, "{json}");
         assert_eq!(json["form"], form);
         number(&json, "total")
     };
     assert!(run("shared") < run("monge"));
+}
+
+#[test]
+fn pictures_and_arrays_go_to_the_grid_that_is_asked_for() {
+    let place = Workplace::new();
+    let bright = |x: u32, y: u32| if x < 8 && y < 6 { 255 } else { 0 };
+    place.picture("corner.png", 24, 18, bright);
+    let array = Array2::from_shape_fn((5, 7), |(i, j)| if i > 2 && j > 4 { 7.0 } else { 0.1 });
+    place.write("array.npy", &(&array / array.mean().unwrap()));
+    let fixed = ["--max-iterations", "40", "--tolerance", "0", "--device", "cpu"];
+    let ends = ["dynamic", "corner.png", "array.npy", "--grid", "9x12x4", "--npz", "way.npz"];
+    let ran = place.run(&[&ends[..], &fixed].concat());
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    let rho = place.unpack("way.npz", "rho");
+    assert_eq!(rho.shape(), [5, 9, 12]);
+    // A third of the height and of the width of the picture is bright.
+    assert!((rho[[0, 0, 0]] - 9.0).abs() < 1e-9 && rho[[0, 3, 4]].abs() < 1e-9);
+    for density in rho.axis_iter(Axis(0)) {
+        assert!((density.mean().unwrap() - 1.0).abs() < 1e-12);
+    }
+    let refused =
+        place.run(&["dynamic", "corner.png", "array.npy", "--grid", "9x4", "--json", "-"]);
+    assert!(refused.code == 1 && refused.stderr.contains("1 axes"), "{}", refused.stderr);
 }
 
 #[test]

@@ -52,8 +52,8 @@ pub(super) struct Arguments {
     /// Where it ends
     #[arg(value_name = "END", required_unless_present_any = ["example", "spec"])]
     end: Option<String>,
-    /// Cells along the axes of space, then steps of time [default: those of the first file, and 32
-    /// steps; 64x64x32 for examples]
+    /// Cells along the axes of space, then steps of time; densities on other cells are resampled,
+    /// with their mass kept [default: those of the first file, and 32 steps; 64x64x32 for examples]
     #[arg(long, value_name = "HxWxT", value_parser = parse_grid)]
     grid: Option<Sides>,
     /// A space that moves along: the map to it, sampled at the centres of the cells, of shape

@@ -46,12 +46,14 @@ impl Source {
     pub(super) fn on(self, domain: &Domain) -> Result<ArrayD<f64>> {
         let (density, has_unit) = match self {
             Self::File(input) => {
-                let shape = input.values.shape();
-                if shape != domain.cells() {
-                    let expected = format!("{:?} cells, as --grid has them", domain.cells());
+                let shape = input.values.shape().to_vec();
+                if shape.len() != domain.dimension() {
+                    let expected = format!("{} axes, as --grid has them", domain.dimension());
                     return Err(Error::shape(input.name(), expected, format!("{shape:?}")));
                 }
-                (input.density()?.weights().clone().into_dyn(), !input.is_picture)
+                let values = input.density()?.weights().to_vec();
+                let values = ArrayD::from_shape_vec(shape, values).expect("as many as it has");
+                (domain.resampled(values.view())?, !input.is_picture)
             }
             Self::Gaussian { centre, width } => {
                 if centre.len() != domain.dimension() {
