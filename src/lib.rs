@@ -4,6 +4,7 @@ pub mod check;
 pub mod dynamic;
 pub mod engine;
 pub mod error;
+pub mod flat;
 pub mod geometry;
 pub mod gromov;
 #[cfg(feature = "io")]
