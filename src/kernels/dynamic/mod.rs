@@ -11,6 +11,7 @@ pub(crate) mod cosine_transform;
 pub(crate) mod divergence;
 pub(crate) mod dual;
 pub(crate) mod lines;
+mod paraboloid;
 pub(crate) mod poisson;
 pub(crate) mod primal;
 #[cfg(test)]
@@ -91,6 +92,11 @@ impl Layout {
             (1..=self.dimension()).map(move |axis| (self.momentum(field, axis), axis))
         });
         momenta.chain([(self.density(), 0)])
+    }
+
+    /// The components of an array, each for itself.
+    pub(crate) fn split<'a>(&self, all: &'a [f64]) -> Vec<&'a [f64]> {
+        all.chunks(self.grid.cells()).collect()
     }
 
     /// The component of the source.

@@ -93,8 +93,10 @@ fn read(lines: &ArrayViewMut2<'_, f64>, seats: &[usize], into: &mut [Numbers]) {
         }
     } else {
         for (&seat, row) in seats.iter().zip(lines.rows()) {
-            for (lane, &value) in row.iter().enumerate() {
-                into[seat][lane] = value;
+            let row = row.to_slice().expect("neighbouring lines are neighbours");
+            match row.first_chunk() {
+                Some(row) => into[seat] = *row,
+                None => into[seat][..count].copy_from_slice(row),
             }
         }
     }
@@ -112,9 +114,13 @@ fn write(lines: &mut ArrayViewMut2<'_, f64>, seats: &[usize], sign: f64, from: &
             }
         }
     } else {
-        for (&seat, mut row) in seats.iter().zip(lines.rows_mut()) {
-            for (lane, value) in row.iter_mut().enumerate() {
-                *value = signs[lane] * from[seat][lane];
+        for (&seat, row) in seats.iter().zip(lines.rows_mut()) {
+            let row = row.into_slice().expect("neighbouring lines are neighbours");
+            let mut numbers = from[seat];
+            numbers.iter_mut().zip(&signs).for_each(|(number, sign)| *number *= sign);
+            match row.first_chunk_mut() {
+                Some(row) => *row = numbers,
+                None => row.copy_from_slice(&numbers[..row.len()]),
             }
         }
     }
