@@ -4,9 +4,10 @@ use crate::engine::{Array, Engine};
 use crate::error::Result;
 use crate::kernels::dynamic::Layout;
 use crate::kernels::dynamic::divergence::divergence;
-use crate::kernels::dynamic::dual::{DualStep, dual};
+use crate::kernels::dynamic::dual::DualStep;
 use crate::kernels::dynamic::poisson::Poisson;
 use crate::kernels::dynamic::primal::primal;
+use crate::kernels::dynamic::primal_dual::primal_dual;
 use crate::kernels::dynamic::residuals::{Sums, residuals};
 
 /// Staggered fields U and centred fields y, before and after an iteration.
@@ -80,19 +81,24 @@ impl Flow {
     /// Goes on from the last iteration: an over-relaxed step of the primal-dual method of Chambolle
     /// and Pock, state first (spec 4.2).
     pub(super) fn iterate(&mut self, steps: Steps) -> Result<()> {
-        self.move_state(1.0 / steps.sigma, steps.relaxation)?;
-        let [state, next] = &self.states;
-        let [before, after] = &mut self.duals;
-        dual(
-            &self.engine,
-            &self.layout,
-            (state, next),
-            before,
-            &self.end,
-            &self.metric,
-            dual_step(steps, self.reaction),
-            &mut self.roots,
-            after,
+        let tau = 1.0 / steps.sigma;
+        self.find_pressure(tau)?;
+        let Self { engine, layout, end, metric, states, duals, roots, pressure, .. } = self;
+        let [state, next] = states;
+        let [before, after] = duals;
+        let step = dual_step(steps, self.reaction);
+        primal_dual(
+            engine,
+            layout,
+            (state, before),
+            pressure,
+            None,
+            end,
+            metric,
+            tau,
+            step,
+            roots,
+            (next, after),
         )
     }
 
@@ -139,12 +145,19 @@ impl Flow {
         self.engine.download(&self.states[0])
     }
 
+    /// Projects the state and nothing else.
     fn move_state(&mut self, tau: f64, relaxation: f64) -> Result<()> {
-        let Self { engine, layout, poisson, end, states, duals, pressure, .. } = self;
+        self.find_pressure(tau)?;
+        let Self { engine, layout, states, duals, pressure, .. } = self;
         let [state, next] = states;
-        divergence(engine, layout, state, &duals[0], end, None, tau, pressure)?;
-        poisson.solve(engine, pressure)?;
         primal(engine, layout, state, &duals[0], pressure, None, (tau, relaxation), next)
+    }
+
+    /// What makes the state that dual points pull at keep mass.
+    fn find_pressure(&mut self, tau: f64) -> Result<()> {
+        let Self { engine, layout, poisson, end, states, duals, pressure, .. } = self;
+        divergence(engine, layout, &states[0], &duals[0], end, None, tau, pressure)?;
+        poisson.solve(engine, pressure)
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) const SHADERS: &[&Shader] = &[
     &dynamic::divergence::SHADER,
     &dynamic::dual::SHADER,
     &dynamic::primal::SHADER,
+    &dynamic::primal_dual::SHADER,
     &dynamic::residuals::SHADER,
     &gromov::blend::SHADER,
     &gromov::coupling_dense::SHADER,

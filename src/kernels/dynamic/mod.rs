@@ -14,6 +14,7 @@ pub(crate) mod lines;
 mod paraboloid;
 pub(crate) mod poisson;
 pub(crate) mod primal;
+pub(crate) mod primal_dual;
 #[cfg(test)]
 mod properties;
 pub(crate) mod residuals;
