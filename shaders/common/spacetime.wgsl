@@ -1,7 +1,10 @@
 // Cells of a grid in space and time. The parameters of a shader that imports this begin with
 //     time: u32, side_0: u32, side_1: u32, side_2: u32, // cells; unused axes have one
 //     rate_t: f32, rate_0: f32, rate_1: f32, rate_2: f32, // cells per unit
-// and `AXES` is the number of axes of space. Components lie one after another.
+// `AXES` is the number of axes of space and `FIELDS` that of momenta that share a density. Components
+// lie one after another: momenta field by field, the density, the source where there is one.
+
+const DENSITY: u32 = {FIELDS}u * {AXES}u;
 
 struct Cell {
     index: u32,

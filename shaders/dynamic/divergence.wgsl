@@ -24,8 +24,6 @@ var<immediate> params: Params;
 @group(0) @binding(3) var<storage, read> force: array<f32>;
 @group(0) @binding(4) var<storage, read_write> divergences: array<f32>;
 
-const DENSITY: u32 = {FIELDS}u * {AXES}u;
-
 // W at the face below a cell that has a neighbour there.
 fn face(component: u32, index: u32, stride: u32) -> f32 {
     let place = component * cells() + index;

@@ -1,5 +1,6 @@
+#import centred
 #import index
-#import paraboloid
+#import metric
 #import reduce
 // How far an iteration is from a solution (spec 4.5). With the projected points ~U = U + (U' - U) /
 // relaxation and ~y likewise, and the primal point V of the last dual step, six sums over the cells

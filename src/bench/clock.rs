@@ -57,8 +57,11 @@ pub(super) fn samples(
     (0..samples).map(|_| Ok(of(runs)? / runs as f64)).collect()
 }
 
-/// The median; the mean of the middle two of an even number.
+/// The median; the mean of the middle two of an even number; of none, not a number.
 pub(super) fn median(seconds: &[f64]) -> f64 {
+    if seconds.is_empty() {
+        return f64::NAN;
+    }
     let mut sorted = seconds.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);
@@ -82,5 +85,6 @@ mod tests {
         assert!(median(&seconds) >= 0.002);
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0]), 2.5);
+        assert!(median(&[]).is_nan());
     }
 }

@@ -15,6 +15,8 @@
 //! * Kernels are launched many times between two waits, so that the cost of a launch overlaps with
 //!   the launch before. Solves are timed at two numbers of iterations and the difference divided:
 //!   setting up, stop tests and the evaluation of the result are not in the time.
+//! * An iteration of dynamic transport is counted at 32 numbers a cell, 128 bytes in f32. Small
+//!   grids stay in a cache and can go beyond the bandwidth of memory.
 //!
 //! Times of a GPU are the device's own where the engine was opened with
 //! [`EngineOptions::profile`](crate::EngineOptions) and the driver has timestamps, else those of
@@ -22,18 +24,21 @@
 
 mod ceilings;
 mod clock;
+mod dynamic;
 mod gromov;
 mod kernels;
 mod solves;
 mod table;
 
 pub use ceilings::{Ceilings, ceilings};
+#[doc(hidden)]
+pub use dynamic::{Iteration, SteadyPoisson};
 pub use table::table;
 
 use std::ops::ControlFlow;
 
 use crate::engine::{DeviceKind, Engine};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What to run.
 #[derive(Clone, Debug, Default)]
@@ -70,13 +75,13 @@ pub struct Report {
 pub struct Row {
     /// What was run.
     pub name: String,
-    /// How large, and what one run of it is.
+    /// How large, and what one run of it is; or why it was skipped.
     pub size: String,
     /// What one run cannot do without.
     pub counts: Counts,
-    /// Median seconds of one run.
+    /// Median seconds of one run; not a number, null in JSON, for a case that was skipped.
     pub seconds: f64,
-    /// The least seconds of one run.
+    /// The least seconds of one run, likewise.
     pub best_seconds: f64,
     /// Seconds that the ceiling which binds would take; `None` where no ceiling applies.
     pub roofline: Option<f64>,
@@ -144,8 +149,14 @@ struct Timed {
     size: String,
     /// `None` where no ceiling applies.
     counts: Option<Counts>,
-    /// Seconds of one run, each time.
+    /// Seconds of one run, each time; none for a case that was skipped.
     seconds: Vec<f64>,
+}
+
+impl Timed {
+    fn skipped(size: &str, why: &Error) -> Self {
+        Self { size: format!("{size}, skipped: {why}"), counts: None, seconds: Vec::new() }
+    }
 }
 
 /// Measures the ceilings, then runs every case. `observe` sees each row as it is made, and may
@@ -178,7 +189,7 @@ pub fn run(
     let context = Context { engine, ceilings: ceilings(engine)?, scale, quick: options.quick };
     let filter = options.filter.as_deref().unwrap_or_default().to_lowercase();
     let mut rows = Vec::new();
-    let cases = [kernels::cases, gromov::cases, solves::cases];
+    let cases = [kernels::cases, gromov::cases, dynamic::cases, solves::cases];
     for case in cases.into_iter().flat_map(|list| list(&context)) {
         if !case.name.to_lowercase().contains(&filter) {
             continue;
@@ -218,7 +229,7 @@ impl Context<'_> {
             size,
             counts: counts.unwrap_or_default(),
             seconds: median,
-            best_seconds: seconds.into_iter().fold(f64::INFINITY, f64::min),
+            best_seconds: seconds.into_iter().reduce(f64::min).unwrap_or(f64::NAN),
             roofline: bound.map(|(_, seconds)| seconds),
             binding: bound.map(|(binding, _)| binding),
             fraction: bound.map(|(_, seconds)| seconds / median),

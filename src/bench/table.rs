@@ -54,9 +54,10 @@ fn cells(row: &Row) -> [String; 7] {
     ]
 }
 
-/// A time with three or four digits: `12.34 ms`.
+/// A time with three or four digits: `12.34 ms`; `-` for one that was not taken.
 fn duration(seconds: f64) -> String {
     match seconds {
+        s if s.is_nan() => "-".to_owned(),
         s if s >= 1.0 => format!("{s:.3} s"),
         s if s >= 1e-3 => format!("{:.3} ms", 1e3 * s),
         s => format!("{:.3} us", 1e6 * s),
@@ -90,6 +91,11 @@ mod tests {
             fraction: Some(0.5),
         };
         let exact = Row { roofline: None, binding: None, fraction: None, ..row("exact", 2.5) };
+        let skipped = Row {
+            seconds: f64::NAN,
+            best_seconds: f64::NAN,
+            ..Row { name: "large".to_owned(), ..exact.clone() }
+        };
         let report = Report {
             device: "a device".to_owned(),
             driver: String::new(),
@@ -97,7 +103,7 @@ mod tests {
             commit: None,
             clock: "wall clock".to_owned(),
             ceilings: Ceilings { bytes: 2e10, exponentials: 1.5e9, flops: 3e12 },
-            rows: vec![row("softmin", 1.25e-3), exact],
+            rows: vec![row("softmin", 1.25e-3), exact, skipped],
         };
         let expected = "\
 a device
@@ -107,6 +113,7 @@ ceilings: 20.00 GB/s copied, 1.50 Gexp/s, 3.00 Tflop/s
 case     size     median      best    roofline  reached  binding
 softmin  8 x 8  1.250 ms  1.250 ms  625.000 us   50.0 %  bandwidth
 exact    8 x 8   2.500 s   2.500 s           -        -
+large    8 x 8         -         -           -        -
 ";
         assert_eq!(table(&report), expected);
     }

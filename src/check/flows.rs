@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::kernels::dynamic::divergence::divergence;
 use crate::kernels::dynamic::dual::{DualStep, dual};
 use crate::kernels::dynamic::primal::primal;
+use crate::kernels::dynamic::primal_dual::primal_dual;
 use crate::kernels::dynamic::residuals::residuals;
 use crate::kernels::dynamic::{Layout, SpaceTime};
 
@@ -124,6 +125,31 @@ fn steps(cases: &mut Vec<Case>, fields: &Fields) {
             &mut out,
         )?;
         engine.download(&out)
+    });
+    // What the first step errs by is in the points that the second one projects.
+    let both = 512.0 * ROUNDOFF + 2.0 * STEP.relaxation * 16.0 * ROUNDOFF * (2.0 + largest);
+    add("dynamic/primal_dual", both, |fields, engine| {
+        let mut next = engine.zeros("next", fields.state.len())?;
+        let mut next_dual = engine.zeros("next dual", fields.state.len())?;
+        let [state, dual, pressure, end] =
+            upload(engine, [&fields.state, &fields.dual, &fields.pressure, &fields.end])?;
+        let [metric, mut roots] = upload(engine, [&fields.metric, &fields.roots])?;
+        primal_dual(
+            engine,
+            &fields.layout,
+            (&state, &dual),
+            &pressure,
+            None,
+            &end,
+            &metric,
+            TAU,
+            STEP,
+            &mut roots,
+            (&mut next, &mut next_dual),
+        )?;
+        let mut out = engine.download(&next)?;
+        out.extend(engine.download(&next_dual)?);
+        Ok(out)
     });
     // Sums of about thirty terms of size ten a cell, in pairs.
     let cells = fields.layout.grid.cells() as f64;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use gaspard::bench::{self, Options};
+use gaspard::bench::{self, Options, Row};
 use gaspard::{EngineOptions, Result};
 
 use super::device::Choice;
@@ -13,7 +13,8 @@ use super::{interrupt, outputs};
 const EXAMPLE: &str = "\
 Example:
   gaspard bench --quick
-  gaspard bench --device gpu --filter softmin --json bench.json";
+  gaspard bench dynamic --device gpu
+  gaspard bench softmin --json bench.json";
 
 /// Measure kernels and solves against the device's own ceilings
 ///
@@ -23,11 +24,14 @@ Example:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Arguments {
+    /// Only cases whose name contains this: dynamic, for example
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
     /// The device to measure: auto, cpu, gpu, a number from `gaspard devices`, or a part of a name
     #[arg(long, value_name = "auto|cpu|gpu|N|NAME", default_value = "auto")]
     device: Choice,
-    /// Only cases whose name contains this
-    #[arg(long, value_name = "TEXT")]
+    /// The same as NAME
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
     filter: Option<String>,
     /// Smaller sizes and fewer repetitions
     #[arg(long)]
@@ -51,11 +55,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         outputs::complain("bench", &line);
     }
     interrupt::listen();
-    let options = Options { quick: arguments.quick, filter: arguments.filter.clone() };
+    let filter = arguments.name.as_ref().or(arguments.filter.as_ref()).cloned();
+    let options = Options { quick: arguments.quick, filter };
     let report = bench::run(&engine, &options, &mut |row| {
         if !arguments.quiet {
-            let milliseconds = 1e3 * row.seconds;
-            outputs::complain("bench", &format!("{}: {milliseconds:.3} ms", row.name));
+            let Row { name, size, seconds, .. } = row;
+            let took =
+                if seconds.is_nan() { size.clone() } else { format!("{:.3} ms", 1e3 * seconds) };
+            outputs::complain("bench", &format!("{name}: {took}"));
         }
         if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;

@@ -7,6 +7,7 @@ use crate::kernels::dynamic::divergence::divergence;
 use crate::kernels::dynamic::dual::{DualStep, dual};
 use crate::kernels::dynamic::poisson::Poisson;
 use crate::kernels::dynamic::primal::primal;
+use crate::kernels::dynamic::primal_dual::primal_dual;
 use crate::kernels::dynamic::residuals::{Sums, residuals};
 use crate::kernels::dynamic::shift::shift;
 
@@ -108,17 +109,30 @@ impl Flow {
     /// An over-relaxed step of the primal-dual method of Chambolle and Pock, state first (spec 4.2),
     /// with a force on the density: as of Condat and Vu where it is a gradient.
     pub(super) fn iterate(&mut self, steps: Steps, force: Option<&Array>) -> Result<()> {
-        self.move_state(steps, force)?;
-        self.move_dual(steps)
+        self.find_pressure(steps.tau, force)?;
+        let Self { engine, layout, end, metric, states, duals, roots, pressure, .. } = self;
+        let ([state, next], [before, after]) = (states, duals);
+        let step = dual_step(steps, 2.0 / steps.relaxation, self.reaction);
+        primal_dual(
+            engine,
+            layout,
+            (state, before),
+            pressure,
+            force,
+            end,
+            metric,
+            steps.tau,
+            step,
+            roots,
+            (next, after),
+        )
     }
 
     /// ~U = Proj(U - tau (I^T y + force)), and U' = U + relaxation (~U - U).
     pub(super) fn move_state(&mut self, steps: Steps, force: Option<&Array>) -> Result<()> {
-        let Self { engine, layout, poisson, end, states: [state, next], duals, pressure, .. } =
-            self;
         let Steps { tau, relaxation, .. } = steps;
-        divergence(engine, layout, state, &duals[0], end, force, tau, pressure)?;
-        poisson.solve(engine, pressure)?;
+        self.find_pressure(tau, force)?;
+        let Self { engine, layout, states: [state, next], duals, pressure, .. } = self;
         primal(engine, layout, state, &duals[0], pressure, force, (tau, relaxation), next)
     }
 
@@ -227,6 +241,13 @@ impl Flow {
             self.engine.write(array, values)?;
         }
         Ok(())
+    }
+
+    /// What makes the state that dual points and forces pull at keep mass.
+    fn find_pressure(&mut self, tau: f64, force: Option<&Array>) -> Result<()> {
+        let Self { engine, layout, poisson, end, states, duals, pressure, .. } = self;
+        divergence(engine, layout, &states[0], &duals[0], end, force, tau, pressure)?;
+        poisson.solve(engine, pressure)
     }
 }
 

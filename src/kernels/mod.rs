@@ -38,6 +38,7 @@ pub(crate) const SHADERS: &[&Shader] = &[
     &dynamic::frame_update::SHADER,
     &dynamic::law_product::SHADER,
     &dynamic::primal::SHADER,
+    &dynamic::primal_dual::SHADER,
     &dynamic::residuals::SHADER,
     &dynamic::shift::SHADER,
     &gromov::blend::SHADER,

@@ -57,16 +57,19 @@ macro_rules! common {
 /// The includes: no entry points; most have only functions of values and constants, the others say
 /// which parameters and bindings they take for granted.
 const COMMON: &[(&str, &str)] = common![
+    "centred",
     "cosine",
     "cost",
     "fourier",
     "index",
     "law",
     "logsumexp",
+    "metric",
     "paraboloid",
     "reduce",
     "spacetime",
     "spectrum",
+    "staggered",
     "tile"
 ];
 

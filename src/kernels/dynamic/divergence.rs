@@ -1,9 +1,10 @@
 //! The divergence of the point that is projected on the continuity equation.
 
 use bytemuck::{Pod, Zeroable};
+use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::lines::{Line, Slab, for_each_line, slabs};
+use super::lines::{Line, Slab, slabs};
 use super::{Layout, Shape, variants};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
@@ -49,12 +50,13 @@ pub(crate) fn divergence(
     check_length("the end", end.len(), layout.grid.places())?;
     check_length("the divergences", out.len(), layout.fields * cells)?;
     let Backend::Gpu(gpu) = engine.backend() else {
-        let (state, dual, end) = (state.host()?, dual.host()?, end.host()?);
+        let [state, dual] = [state.host()?, dual.host()?].map(|all| layout.split(all));
+        let end = end.host()?;
         let force = force.map(Array::host).transpose()?;
         let out = out.host_mut()?;
         let twin = Twin { layout, state, dual, end, force, tau };
         engine.run_twin(SHADER.name, || {
-            slabs(layout, vec![out]).into_par_iter().for_each(|mut slab| twin.run(&mut slab));
+            slabs(layout, vec![out]).into_par_iter().for_each(|mut slab| run(&twin, &mut slab));
         });
         return Ok(());
     };
@@ -81,103 +83,97 @@ pub(crate) fn divergence(
 
 struct Twin<'a> {
     layout: &'a Layout,
-    state: &'a [f64],
-    dual: &'a [f64],
+    state: Vec<&'a [f64]>,
+    dual: Vec<&'a [f64]>,
     end: &'a [f64],
     force: Option<&'a [f64]>,
     tau: f64,
 }
 
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+fn run(twin: &Twin<'_>, slab: &mut Slab<'_>) {
+    twin.run(slab);
+}
+
 impl Twin<'_> {
+    #[inline(always)]
     fn run(&self, slab: &mut Slab<'_>) {
-        let Self { layout, state, dual, tau, .. } = *self;
-        let length = *layout.grid.space.last().expect("an axis");
-        let mut low = vec![0.0; length];
-        let mut high = vec![0.0; length];
-        let mut common = vec![0.0; length];
-        for_each_line(layout, slab, |line, lanes, parts| {
-            common.fill(0.0);
-            self.add_difference(line, layout.density(), 0, (&mut low, &mut high), &mut common);
-            if let Some(component) = layout.source_component() {
-                let first = component * layout.grid.cells();
-                let range = first + line.start..first + line.start + length;
-                let sources = common.iter_mut().zip(&state[range.clone()]).zip(&dual[range]);
-                sources.for_each(|((sum, source), dual)| *sum -= source - tau * dual);
-            }
+        let layout = self.layout;
+        for (line, lanes) in slab.lines(layout) {
             // The mean grows in the first part.
-            let (mean, others) = parts.split_first_mut().expect("a field");
+            let (mean, others) = slab.parts.split_first_mut().expect("a field");
             let mean = &mut mean[lanes.clone()];
-            mean.fill(0.0);
-            self.add_field(line, 0, (&mut low, &mut high), mean);
+            self.set_field(&line, 0, mean);
             for (field, part) in others.iter_mut().enumerate() {
                 let part = &mut part[lanes.clone()];
-                part.fill(0.0);
-                self.add_field(line, field + 1, (&mut low, &mut high), part);
+                self.set_field(&line, field + 1, part);
                 mean.iter_mut().zip(part.iter()).for_each(|(mean, own)| *mean += own);
             }
-            mean.iter_mut().for_each(|mean| *mean /= layout.fields as f64);
-            for part in others {
-                part[lanes.clone()]
-                    .iter_mut()
-                    .zip(mean.iter())
-                    .for_each(|(own, mean)| *own -= mean);
+            if layout.fields > 1 {
+                mean.iter_mut().for_each(|mean| *mean /= layout.fields as f64);
             }
-            mean.iter_mut().zip(&common).for_each(|(mean, common)| *mean += common);
-        });
+            for part in others {
+                let part = part[lanes.clone()].iter_mut();
+                part.zip(mean.iter()).for_each(|(own, mean)| *own -= mean);
+            }
+            self.add_difference(&line, layout.density(), 0, mean);
+            if let Some(component) = layout.source_component() {
+                let (state, dual) = (line.of(self.state[component]), line.of(self.dual[component]));
+                let sources = mean.iter_mut().zip(state.iter().zip(dual));
+                sources.for_each(|(sum, (source, dual))| *sum -= source - self.tau * dual);
+            }
+        }
     }
 
-    fn add_field(
-        &self,
-        line: &Line,
-        field: usize,
-        (low, high): (&mut [f64], &mut [f64]),
-        sum: &mut [f64],
-    ) {
+    /// What the momenta of a field have.
+    #[inline(always)]
+    fn set_field(&self, line: &Line, field: usize, out: &mut [f64]) {
+        out.fill(0.0);
         for axis in 1..=self.layout.dimension() {
-            let component = self.layout.momentum(field, axis);
-            self.add_difference(line, component, axis, (low, high), sum);
+            self.add_difference(line, self.layout.momentum(field, axis), axis, out);
         }
     }
 
     /// Adds the difference of W between the faces above and below the cells of a line.
-    fn add_difference(
-        &self,
-        line: &Line,
-        component: usize,
-        axis: usize,
-        (low, high): (&mut [f64], &mut [f64]),
-        sum: &mut [f64],
-    ) {
-        let (layout, cells) = (self.layout, self.layout.grid.cells());
-        let stride = layout.stride(axis);
-        let state = &self.state[component * cells..(component + 1) * cells];
-        let dual = &self.dual[component * cells..(component + 1) * cells];
-        let force = if axis == 0 { self.force } else { None };
-        let fill = |first: usize, inner: std::ops::Range<usize>, out: &mut [f64]| {
-            if inner.is_empty() {
-                return;
+    #[inline(always)]
+    fn add_difference(&self, line: &Line, component: usize, axis: usize, sum: &mut [f64]) {
+        let layout = self.layout;
+        let (state, dual) = (self.state[component], self.dual[component]);
+        let (half, rate) = (0.5 * self.tau, layout.rates[axis]);
+        let (state_above, dual_above) = (line.above(axis, state), line.above(axis, dual));
+        let dual_below = line.below(axis, dual);
+        let (state, own) = (line.of(state), line.of(dual));
+        // Lanes that have both neighbours: y at the cell itself cancels.
+        let inner = line.length - dual_below.len()..state_above.len();
+        if !inner.is_empty() {
+            let states = state[inner.clone()].iter().zip(&state_above[inner.clone()]);
+            let duals = dual_below.iter().zip(&dual_above[inner.clone()]);
+            for (sum, (state, dual)) in sum[inner.clone()].iter_mut().zip(states.zip(duals)) {
+                *sum += rate * (state.1 - state.0 - half * (dual.1 - dual.0));
             }
-            // W at the faces below the cells from `first` on.
-            let range = first + inner.start..first + inner.end;
-            let before = &dual[range.start - stride..];
-            let values = state[range.clone()].iter().zip(&dual[range.clone()]).zip(before);
-            for (out, ((state, dual), before)) in out[inner.clone()].iter_mut().zip(values) {
-                *out = state - 0.5 * self.tau * (before + dual);
-            }
-            if let Some(force) = force {
-                let force = out[inner].iter_mut().zip(&force[range]);
-                force.for_each(|(out, force)| *out -= self.tau * force);
-            }
-        };
-        low.copy_from_slice(&state[line.cells()]);
-        fill(line.start, line.with_lower(axis), low);
-        match axis {
-            0 => high.copy_from_slice(&self.end[line.places()]),
-            _ => high.fill(0.0),
         }
-        fill(line.start + stride, line.with_upper(axis), high);
-        let rate = layout.rates[axis];
-        let all = sum.iter_mut().zip(low.iter().zip(high.iter()));
-        all.for_each(|(sum, (low, high))| *sum += rate * (high - low));
+        let end = &self.end[line.places()];
+        let borders = (0..line.length).filter(|lane| !inner.contains(lane));
+        for lane in borders {
+            let low = match lane.checked_sub(line.length - dual_below.len()) {
+                Some(below) => state[lane] - half * (dual_below[below] + own[lane]),
+                None => state[lane],
+            };
+            let high = match state_above.get(lane) {
+                Some(above) => above - half * (own[lane] + dual_above[lane]),
+                None if axis == 0 => end[lane],
+                None => 0.0,
+            };
+            sum[lane] += rate * (high - low);
+        }
+        if let Some(force) = self.force.filter(|_| axis == 0) {
+            let per_force = rate * self.tau;
+            let upper = sum.iter_mut().zip(line.above(axis, force));
+            upper.for_each(|(sum, force)| *sum -= per_force * force);
+            if !dual_below.is_empty() {
+                let lower = sum.iter_mut().zip(line.of(force));
+                lower.for_each(|(sum, force)| *sum += per_force * force);
+            }
+        }
     }
 }

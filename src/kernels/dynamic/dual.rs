@@ -1,10 +1,13 @@
 //! The step of the centred fields: projected on paraboloids.
 
+use std::cmp::Ordering;
+
 use bytemuck::{Pod, Zeroable};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::lines::{Line, Slab, for_each_line, slabs, upper_faces};
+use super::lines::{Line, Slab, slabs};
+use super::paraboloid::Newton;
 use super::{Layout, Shape, variants};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
@@ -33,9 +36,6 @@ pub(crate) struct DualStep {
     /// The eigenvalue of the source, if there is one.
     pub reaction: f64,
 }
-
-/// Newton steps at most: from cold, a step at least multiplies by 3/2.
-const STEPS: usize = 100;
 
 /// y' = y + relaxation (Proj(y + sigma I V) - y), V = U + extrapolation (U' - U), cell by cell, on
 ///
@@ -68,18 +68,18 @@ pub(crate) fn dual(
     let Backend::Gpu(gpu) = engine.backend() else {
         let centre = Centre {
             layout,
-            state: state.host()?,
-            next: next.host()?,
+            state: layout.split(state.host()?),
+            next: layout.split(next.host()?),
             end: end.host()?,
-            metric: metric.host()?,
+            metric: metric.host()?.chunks(places).collect(),
             extrapolation: step.extrapolation,
         };
-        let dual = dual.host()?;
+        let twin = Twin { centre, dual: layout.split(dual.host()?), step };
         let (out, roots) = (out.host_mut()?, roots.host_mut()?);
         engine.run_twin(SHADER.name, || {
             slabs(layout, vec![out, roots])
                 .into_par_iter()
-                .for_each(|mut slab| twin(&centre, dual, step, &mut slab));
+                .for_each(|mut slab| run(&twin, &mut slab));
         });
         return Ok(());
     };
@@ -113,47 +113,45 @@ pub(crate) fn dual(
 /// What kernels at cell centres read.
 pub(super) struct Centre<'a> {
     pub layout: &'a Layout,
-    pub state: &'a [f64],
-    pub next: &'a [f64],
+    pub state: Vec<&'a [f64]>,
+    pub next: Vec<&'a [f64]>,
     pub end: &'a [f64],
-    pub metric: &'a [f64],
+    /// Number by number.
+    pub metric: Vec<&'a [f64]>,
     pub extrapolation: f64,
 }
 
 impl Centre<'_> {
     /// I V of a staggered component at the cells of a line.
-    pub(super) fn interpolate(
-        &self,
-        line: &Line,
-        component: usize,
-        axis: usize,
-        upper: &mut [f64],
-        out: &mut [f64],
-    ) {
-        let cells = self.layout.grid.cells();
-        let part = component * cells..(component + 1) * cells;
-        let (state, next) = (&self.state[part.clone()], &self.next[part]);
-        // The border is the same in both.
-        upper_faces(self.layout, line, axis, state, self.end, upper);
-        sum_faces(&state[line.cells()], upper, 0.5 * (1.0 - self.extrapolation), 0.0, out);
-        upper_faces(self.layout, line, axis, next, self.end, upper);
-        sum_faces(&next[line.cells()], upper, 0.5 * self.extrapolation, 1.0, out);
+    #[inline(always)]
+    pub(super) fn interpolate(&self, line: &Line, component: usize, axis: usize, out: &mut [f64]) {
+        let (state, next) = (self.state[component], self.next[component]);
+        let (state_above, next_above) = (line.above(axis, state), line.above(axis, next));
+        let (state, next) = (line.of(state), line.of(next));
+        let (old, new) = (0.5 * (1.0 - self.extrapolation), 0.5 * self.extrapolation);
+        let (states, nexts) = (state.iter().zip(state_above), next.iter().zip(next_above));
+        for (out, (state, next)) in out.iter_mut().zip(states.zip(nexts)) {
+            *out = old * (state.0 + state.1) + new * (next.0 + next.1);
+        }
+        let end = &self.end[line.places()];
+        for lane in state_above.len()..line.length {
+            // The border is the same in both.
+            let border = if axis == 0 { end[lane] } else { 0.0 };
+            out[lane] = old * (state[lane] + border) + new * (next[lane] + border);
+        }
     }
 
     /// V of the source, which is centred already.
     pub(super) fn source(&self, line: &Line, component: usize, out: &mut [f64]) {
-        let first = component * self.layout.grid.cells() + line.start;
-        let range = first..first + line.length;
-        let both = self.state[range.clone()].iter().zip(&self.next[range]);
-        for (out, (state, next)) in out.iter_mut().zip(both) {
+        let (state, next) = (line.of(self.state[component]), line.of(self.next[component]));
+        for (out, (state, next)) in out.iter_mut().zip(state.iter().zip(next)) {
             *out = state + self.extrapolation * (next - state);
         }
     }
 
     /// The numbers of the metric along a line.
     pub(super) fn metric(&self, line: &Line, number: usize) -> &[f64] {
-        let first = number * self.layout.grid.places();
-        &self.metric[first + line.place..first + line.place + line.length]
+        &self.metric[number][line.places()]
     }
 
     /// The eigenvalue that goes with a momentum.
@@ -161,7 +159,9 @@ impl Centre<'_> {
         self.metric(line, field * self.numbers() + axis)
     }
 
-    /// Turns the momenta of a field into the eigenbasis of the metric, or back.
+    /// Turns the momenta of a field into the eigenbasis of the metric, or back. `turned` is room for
+    /// as many.
+    #[inline(always)]
     pub(super) fn turn(
         &self,
         line: &Line,
@@ -170,21 +170,36 @@ impl Centre<'_> {
         values: &mut [Vec<f64>],
         turned: &mut [Vec<f64>],
     ) {
-        let dimension = self.layout.dimension();
-        if dimension == 1 {
-            return;
+        match self.layout.dimension() {
+            1 => {}
+            2 => self.turn_of::<2>(line, field, back, values, turned),
+            _ => self.turn_of::<3>(line, field, back, values, turned),
         }
-        let first = field * self.numbers() + dimension;
+    }
+
+    #[inline(always)]
+    fn turn_of<const DIMENSION: usize>(
+        &self,
+        line: &Line,
+        field: usize,
+        back: bool,
+        values: &mut [Vec<f64>],
+        turned: &mut [Vec<f64>],
+    ) {
+        let first = field * self.numbers() + DIMENSION;
         for (axis, turned) in turned.iter_mut().enumerate() {
-            turned.fill(0.0);
-            for (other, values) in values.iter().enumerate() {
+            let (mut entries, mut rows) =
+                ([&self.end[..0]; DIMENSION], [&self.end[..0]; DIMENSION]);
+            for other in 0..DIMENSION {
                 let (row, col) = if back { (axis, other) } else { (other, axis) };
-                let entries = self.metric(line, first + row * dimension + col);
-                let all = turned.iter_mut().zip(values.iter().zip(entries));
-                all.for_each(|(sum, (value, entry))| *sum += value * entry);
+                entries[other] = self.metric(line, first + row * DIMENSION + col);
+                rows[other] = &values[other];
             }
+            sum_products(entries, rows, turned);
         }
-        values.iter_mut().zip(turned).for_each(|(values, turned)| values.swap_with_slice(turned));
+        for (values, turned) in values.iter_mut().zip(turned) {
+            std::mem::swap(values, turned);
+        }
     }
 
     fn numbers(&self) -> usize {
@@ -192,186 +207,106 @@ impl Centre<'_> {
     }
 }
 
-/// out = keep out + factor (low + high)
-fn sum_faces(low: &[f64], high: &[f64], factor: f64, keep: f64, out: &mut [f64]) {
-    for (out, (low, high)) in out.iter_mut().zip(low.iter().zip(high)) {
-        *out = keep * *out + factor * (low + high);
+/// The sums of a few products, entry by entry.
+#[inline(always)]
+fn sum_products<const COUNT: usize>(a: [&[f64]; COUNT], b: [&[f64]; COUNT], out: &mut [f64]) {
+    let (a, b) = (a.map(|row| &row[..out.len()]), b.map(|row| &row[..out.len()]));
+    for lane in 0..out.len() {
+        let mut sum = a[0][lane] * b[0][lane];
+        for k in 1..COUNT {
+            sum += a[k][lane] * b[k][lane];
+        }
+        out[lane] = sum;
     }
 }
 
-fn twin(centre: &Centre<'_>, dual: &[f64], step: DualStep, slab: &mut Slab<'_>) {
-    let layout = centre.layout;
-    let length = *layout.grid.space.last().expect("an axis");
-    let (cells, dimension) = (layout.grid.cells(), layout.dimension());
-    let zeros = |count: usize| vec![vec![0.0; length]; count];
-    let mut points = zeros(layout.components());
-    let mut turned = zeros(dimension);
-    let mut lambdas = zeros(layout.components() - 1);
-    let mut newton = Newton::new(length);
-    let roots_part = layout.components();
-    for_each_line(layout, slab, |line, lanes, parts| {
-        for (component, axis) in layout.staggered() {
-            centre.interpolate(line, component, axis, &mut turned[0], &mut points[component]);
-        }
-        if let Some(component) = layout.source_component() {
-            centre.source(line, component, &mut points[component]);
-        }
-        for (component, point) in points.iter_mut().enumerate() {
-            let dual = &dual[component * cells + line.start..][..length];
-            let all = point.iter_mut().zip(dual);
-            all.for_each(|(point, dual)| *point = dual + step.sigma * *point);
-        }
-        for field in 0..layout.fields {
-            let momenta = field * dimension..(field + 1) * dimension;
-            centre.turn(line, field, false, &mut points[momenta.clone()], &mut turned);
-            for (axis, lambda) in lambdas[momenta].iter_mut().enumerate() {
-                lambda.copy_from_slice(centre.eigenvalue(line, field, axis));
-            }
-        }
-        if layout.source {
-            // The source takes the place after the density: its eigenvalue is the last.
-            lambdas[layout.density()].fill(step.reaction);
-        }
-        let (momenta, rest) = points.split_at_mut(layout.density());
-        let (density, source) = rest.split_first_mut().expect("a density");
-        let mut vectors: Vec<&mut [f64]> =
-            momenta.iter_mut().chain(source).map(Vec::as_mut_slice).collect();
-        let roots = &mut parts[roots_part][lanes.clone()];
-        newton.project(&lambdas, &mut vectors, density, roots);
-        for field in 0..layout.fields {
-            let momenta = field * dimension..(field + 1) * dimension;
-            centre.turn(line, field, true, &mut points[momenta], &mut turned);
-        }
-        for (component, point) in points.iter().enumerate() {
-            let dual = &dual[component * cells + line.start..][..length];
-            let out = parts[component][lanes.clone()].iter_mut();
-            for (out, (point, dual)) in out.zip(point.iter().zip(dual)) {
-                *out = dual + step.relaxation * (point - dual);
-            }
-        }
-    });
+pub(super) struct Twin<'a> {
+    pub centre: Centre<'a>,
+    pub dual: Vec<&'a [f64]>,
+    pub step: DualStep,
 }
 
-/// The projection of a line of points, and room for it.
-struct Newton {
-    values: Vec<f64>,
-    slopes: Vec<f64>,
-    scales: Vec<f64>,
-    lowest: Vec<f64>,
-    inside: Vec<f64>,
-}
-
-impl Newton {
-    fn new(length: usize) -> Self {
-        let zeros = || vec![0.0; length];
-        Self { values: zeros(), slopes: zeros(), scales: zeros(), lowest: zeros(), inside: zeros() }
-    }
-
-    /// Projects the points (b, a); `vectors` are the components of b in the eigenbasis.
-    fn project(
-        &mut self,
-        lambdas: &[Vec<f64>],
-        vectors: &mut [&mut [f64]],
-        a: &mut [f64],
-        roots: &mut [f64],
-    ) {
-        self.start(lambdas, vectors, a, roots);
-        for _ in 0..STEPS {
-            if self.step(lambdas, vectors, a, roots) {
-                break;
-            }
-        }
-        for (root, inside) in roots.iter_mut().zip(&self.inside) {
-            *root *= 1.0 - inside;
-        }
-        // From the new b, and never as a - r: so the point lies on the paraboloid.
-        a.iter_mut().zip(&self.inside).for_each(|(a, inside)| *a *= inside);
-        for (vector, lambda) in vectors.iter_mut().zip(lambdas) {
-            let all = vector.iter_mut().zip(lambda).zip(roots.iter()).zip(a.iter_mut());
-            for ((((b, lambda), root), a), inside) in all.zip(&self.inside) {
-                *b *= 2.0 * lambda / (root + 2.0 * lambda);
-                *a -= (1.0 - inside) * *b * *b / (4.0 * lambda);
-            }
-        }
-    }
-
-    /// Where Newton's iteration starts: at the last root, or from cold.
-    fn start(
-        &mut self,
-        lambdas: &[Vec<f64>],
-        vectors: &[&mut [f64]],
-        a: &[f64],
-        roots: &mut [f64],
-    ) {
-        for lane in 0..a.len() {
-            let (mut slack, mut length) = (a[lane], 0.0);
-            let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
-            for (vector, lambda) in vectors.iter().zip(lambdas) {
-                let (square, lambda) = (vector[lane] * vector[lane], lambda[lane]);
-                slack += square / (4.0 * lambda);
-                length += square;
-                least = least.min(lambda);
-                most = most.max(lambda);
-            }
-            self.inside[lane] = f64::from(u8::from(slack <= 0.0));
-            self.lowest[lane] = a[lane].max(0.0);
-            if roots[lane] == 0.0 && slack > 0.0 {
-                roots[lane] = (least * length).cbrt() - 2.0 * most;
-            }
-            roots[lane] = roots[lane].max(self.lowest[lane]);
-        }
-    }
-
-    /// A Newton step for all points; true where all of them have their roots.
-    fn step(
-        &mut self,
-        lambdas: &[Vec<f64>],
-        vectors: &[&mut [f64]],
-        a: &[f64],
-        roots: &mut [f64],
-    ) -> bool {
-        let Self { values, slopes, scales, lowest, inside } = self;
-        for lane in 0..a.len() {
-            values[lane] = roots[lane] - a[lane];
-            slopes[lane] = 1.0;
-            scales[lane] = roots[lane] + a[lane].abs();
-        }
-        for (vector, lambda) in vectors.iter().zip(lambdas) {
-            add_part(roots, lambda, vector, values, slopes, scales);
-        }
-        let mut missed = 0.0;
-        for lane in 0..a.len() {
-            let outside = 1.0 - inside[lane];
-            let excess = values[lane].abs() - 4.0 * f64::EPSILON * scales[lane];
-            missed += outside * excess.max(0.0);
-            let next = roots[lane] - outside * values[lane] / slopes[lane];
-            roots[lane] = next.max(lowest[lane]);
-        }
-        missed == 0.0
-    }
-}
-
-/// Adds what a component contributes to the function of r, to its slope and to the size of its
-/// terms.
+/// The lines of a slab, whose parts are those of y' and the roots.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
-fn add_part(
-    roots: &[f64],
-    lambda: &[f64],
-    vector: &[f64],
-    values: &mut [f64],
-    slopes: &mut [f64],
-    scales: &mut [f64],
-) {
-    let count = roots.len();
-    let (lambda, vector) = (&lambda[..count], &vector[..count]);
-    let (values, slopes, scales) =
-        (&mut values[..count], &mut slopes[..count], &mut scales[..count]);
-    for lane in 0..count {
-        let part = 1.0 / (roots[lane] + 2.0 * lambda[lane]);
-        let scaled = vector[lane] * part;
-        let square = lambda[lane] * scaled * scaled;
-        values[lane] -= square;
-        slopes[lane] += 2.0 * square * part;
-        scales[lane] += square;
+pub(super) fn run(twin: &Twin<'_>, slab: &mut Slab<'_>) {
+    twin.run(slab);
+}
+
+impl Twin<'_> {
+    #[inline(always)]
+    fn run(&self, slab: &mut Slab<'_>) {
+        let Self { centre, step, .. } = self;
+        let layout = centre.layout;
+        let dimension = layout.dimension();
+        let length = *layout.grid.space.last().expect("an axis");
+        let zeros = vec![0.0; length];
+        // The density a, and all others: the source comes after it in the arrays.
+        let mut a = zeros.clone();
+        let mut vectors = vec![zeros.clone(); layout.components() - 1];
+        let mut turned = vec![zeros; dimension];
+        let reaction = vec![step.reaction; length];
+        let mut newton = Newton::new(vectors.len());
+        let mut lambdas: Vec<&[f64]> = Vec::new();
+        for (line, lanes) in slab.lines(layout) {
+            let (roots, duals) = slab.parts.split_last_mut().expect("the roots");
+            let roots = &mut roots[lanes.clone()];
+            for (component, axis) in layout.staggered().filter(|(_, axis)| *axis > 0) {
+                centre.interpolate(&line, component, axis, &mut vectors[component]);
+            }
+            centre.interpolate(&line, layout.density(), 0, &mut a);
+            if let Some(component) = layout.source_component() {
+                centre.source(&line, component, &mut vectors[layout.density()]);
+            }
+            for component in 0..layout.components() {
+                let dual = line.of(self.dual[component]);
+                let point = of_component(layout, component, &mut vectors, &mut a);
+                add_dual(dual, step.sigma, point);
+            }
+            lambdas.clear();
+            for field in 0..layout.fields {
+                let momenta = &mut vectors[field * dimension..(field + 1) * dimension];
+                centre.turn(&line, field, false, momenta, &mut turned);
+                lambdas.extend((0..dimension).map(|axis| centre.eigenvalue(&line, field, axis)));
+            }
+            lambdas.extend(layout.source.then_some(&reaction[..]));
+            newton.project(&lambdas, &mut vectors, &mut a, roots);
+            for field in 0..layout.fields {
+                let momenta = &mut vectors[field * dimension..(field + 1) * dimension];
+                centre.turn(&line, field, true, momenta, &mut turned);
+            }
+            for (component, out) in duals.iter_mut().enumerate() {
+                let dual = line.of(self.dual[component]);
+                let point = of_component(layout, component, &mut vectors, &mut a);
+                relax(dual, point, step.relaxation, &mut out[lanes.clone()]);
+            }
+        }
+    }
+}
+
+/// Where the point of a component is.
+#[inline(always)]
+fn of_component<'a>(
+    layout: &Layout,
+    component: usize,
+    vectors: &'a mut [Vec<f64>],
+    a: &'a mut [f64],
+) -> &'a mut [f64] {
+    match component.cmp(&layout.density()) {
+        Ordering::Less => &mut vectors[component],
+        Ordering::Equal => a,
+        Ordering::Greater => &mut vectors[component - 1],
+    }
+}
+
+/// y + sigma V from V.
+#[inline(always)]
+fn add_dual(dual: &[f64], sigma: f64, point: &mut [f64]) {
+    point.iter_mut().zip(dual).for_each(|(point, dual)| *point = dual + sigma * *point);
+}
+
+#[inline(always)]
+fn relax(dual: &[f64], point: &[f64], relaxation: f64, out: &mut [f64]) {
+    for (out, (dual, point)) in out.iter_mut().zip(dual.iter().zip(point)) {
+        *out = dual + relaxation * (point - dual);
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Line {
     /// Coordinates along time and the axes of space; that along the last is 0.
     coordinates: [usize; 4],
     lengths: [usize; 4],
+    /// From a cell to the next one along each axis.
+    strides: [usize; 4],
     last: usize,
 }
 
@@ -26,16 +28,38 @@ impl Line {
     pub(crate) fn new(layout: &Layout, number: usize) -> Self {
         let last = layout.dimension();
         let length = layout.grid.space[last - 1];
-        let mut lengths = [1; 4];
-        lengths[..=last].copy_from_slice(&layout.grid.lengths());
+        let mut lengths = [layout.grid.time, 1, 1, 1];
+        lengths[1..=last].copy_from_slice(&layout.grid.space);
         let mut coordinates = [0; 4];
         let mut rest = number;
         for axis in (0..last).rev() {
             coordinates[axis] = rest % lengths[axis];
             rest /= lengths[axis];
         }
+        let mut strides = [1; 4];
+        for axis in (0..last).rev() {
+            strides[axis] = strides[axis + 1] * lengths[axis + 1];
+        }
         let start = number * length;
-        Self { start, length, place: start % layout.grid.places(), coordinates, lengths, last }
+        Self { start, length, place: start % strides[0], coordinates, lengths, strides, last }
+    }
+
+    /// The line after this one.
+    fn next(&self) -> Self {
+        let mut line = self.clone();
+        line.start += line.length;
+        line.place += line.length;
+        if line.place == line.strides[0] {
+            line.place = 0;
+        }
+        for axis in (0..line.last).rev() {
+            line.coordinates[axis] += 1;
+            if line.coordinates[axis] < line.lengths[axis] {
+                break;
+            }
+            line.coordinates[axis] = 0;
+        }
+        line
     }
 
     /// The cells of the line.
@@ -46,6 +70,34 @@ impl Line {
     /// The cells of the line in space.
     pub(crate) fn places(&self) -> Range<usize> {
         self.place..self.place + self.length
+    }
+
+    /// Numbers of a component at the cells of the line.
+    #[inline(always)]
+    pub(crate) fn of<'a>(&self, component: &'a [f64]) -> &'a [f64] {
+        &component[self.cells()]
+    }
+
+    /// Numbers of a component below the last cells of the line: all cells but those at the border.
+    #[inline(always)]
+    pub(crate) fn below<'a>(&self, axis: usize, component: &'a [f64]) -> &'a [f64] {
+        let Range { start, end } = self.with_lower(axis);
+        let stride = self.strides[axis];
+        match start < end {
+            true => &component[self.start + start - stride..self.start + end - stride],
+            false => &[],
+        }
+    }
+
+    /// Numbers of a component above the first cells of the line: all cells but those at the border.
+    #[inline(always)]
+    pub(crate) fn above<'a>(&self, axis: usize, component: &'a [f64]) -> &'a [f64] {
+        let Range { start, end } = self.with_upper(axis);
+        let stride = self.strides[axis];
+        match start < end {
+            true => &component[self.start + start + stride..self.start + end + stride],
+            false => &[],
+        }
     }
 
     /// Cells of the line that have a neighbour below them along an axis, counted from its start.
@@ -77,14 +129,26 @@ pub(crate) struct Slab<'a> {
 
 /// Cuts arrays of components into slabs of the same lines.
 pub(crate) fn slabs<'a>(layout: &Layout, arrays: Vec<&'a mut [f64]>) -> Vec<Slab<'a>> {
-    let (cells, length) = (layout.grid.cells(), *layout.grid.space.last().expect("an axis"));
+    slabs_of(layout, 0..layout.grid.time, arrays)
+}
+
+/// The same for the lines of a stretch of time.
+pub(crate) fn slabs_of<'a>(
+    layout: &Layout,
+    times: Range<usize>,
+    arrays: Vec<&'a mut [f64]>,
+) -> Vec<Slab<'a>> {
+    let (cells, places) = (layout.grid.cells(), layout.grid.places());
+    let length = *layout.grid.space.last().expect("an axis");
     let lines = (SLAB / length).max(1);
-    let mut slabs: Vec<Slab<'a>> = (0..(cells / length).div_ceil(lines))
-        .map(|slab| Slab { first: slab * lines, parts: Vec::new() })
+    let first = times.start * places / length;
+    let mut slabs: Vec<Slab<'a>> = (0..(times.len() * places / length).div_ceil(lines))
+        .map(|slab| Slab { first: first + slab * lines, parts: Vec::new() })
         .collect();
     for array in arrays {
         for component in array.chunks_mut(cells) {
-            for (slab, part) in slabs.iter_mut().zip(component.chunks_mut(lines * length)) {
+            let stretch = &mut component[times.start * places..times.end * places];
+            for (slab, part) in slabs.iter_mut().zip(stretch.chunks_mut(lines * length)) {
                 slab.parts.push(part);
             }
         }
@@ -92,36 +156,18 @@ pub(crate) fn slabs<'a>(layout: &Layout, arrays: Vec<&'a mut [f64]>) -> Vec<Slab
     slabs
 }
 
-/// Calls `work` for every line of a slab, with where it lies in the slab.
-pub(crate) fn for_each_line(
-    layout: &Layout,
-    slab: &mut Slab<'_>,
-    mut work: impl FnMut(&Line, Range<usize>, &mut [&mut [f64]]),
-) {
-    let length = *layout.grid.space.last().expect("an axis");
-    let lines = slab.parts[0].len() / length;
-    for number in 0..lines {
-        let line = Line::new(layout, slab.first + number);
-        work(&line, number * length..(number + 1) * length, &mut slab.parts);
+impl Slab<'_> {
+    /// The lines, each with where it lies in the slab: to loop over, because a closure that is called
+    /// for each would not be compiled for the instruction set of the twin around it.
+    pub(crate) fn lines(
+        &self,
+        layout: &Layout,
+    ) -> impl Iterator<Item = (Line, Range<usize>)> + use<> {
+        let first = Line::new(layout, self.first);
+        let (length, lines) = (first.length, self.parts[0].len() / first.length);
+        let all = std::iter::successors(Some(first), |line| Some(line.next()));
+        (0..lines)
+            .zip(all)
+            .map(move |(number, line)| (line, number * length..(number + 1) * length))
     }
-}
-
-/// The values of a staggered component above the cells of a line: the entries of the next cells,
-/// or at the border of the box what is known there.
-pub(crate) fn upper_faces(
-    layout: &Layout,
-    line: &Line,
-    axis: usize,
-    component: &[f64],
-    end: &[f64],
-    out: &mut [f64],
-) {
-    match axis {
-        0 => out.copy_from_slice(&end[line.places()]),
-        _ => out.fill(0.0),
-    }
-    let inner = line.with_upper(axis);
-    let first = line.start + layout.stride(axis);
-    let above = &component[first.min(component.len())..];
-    out[inner.clone()].copy_from_slice(&above[inner]);
 }

@@ -14,8 +14,10 @@ pub(crate) mod frame_logs;
 pub(crate) mod frame_update;
 pub(crate) mod law_product;
 pub(crate) mod lines;
+mod paraboloid;
 pub(crate) mod poisson;
 pub(crate) mod primal;
+pub(crate) mod primal_dual;
 #[cfg(test)]
 mod properties;
 pub(crate) mod residuals;
@@ -95,6 +97,11 @@ impl Layout {
             (1..=self.dimension()).map(move |axis| (self.momentum(field, axis), axis))
         });
         momenta.chain([(self.density(), 0)])
+    }
+
+    /// The components of an array, each for itself.
+    pub(crate) fn split<'a>(&self, all: &'a [f64]) -> Vec<&'a [f64]> {
+        all.chunks(self.grid.cells()).collect()
     }
 
     /// The component of the source.

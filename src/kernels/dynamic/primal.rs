@@ -1,9 +1,10 @@
 //! The step of the staggered fields: projected on the continuity equation.
 
 use bytemuck::{Pod, Zeroable};
+use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::lines::{Line, Slab, for_each_line, slabs};
+use super::lines::{Line, Slab, slabs};
 use super::{Layout, Shape, variants};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
@@ -44,12 +45,13 @@ pub(crate) fn primal(
     check_length("the pressure", pressure.len(), layout.fields * cells)?;
     check_length("the next state", out.len(), layout.numbers())?;
     let Backend::Gpu(gpu) = engine.backend() else {
-        let (state, dual, pressure) = (state.host()?, dual.host()?, pressure.host()?);
+        let [state, dual] = [state.host()?, dual.host()?].map(|all| layout.split(all));
+        let pressure = layout.split(pressure.host()?);
         let force = force.map(Array::host).transpose()?;
         let out = out.host_mut()?;
         let twin = Twin { layout, state, dual, pressure, force, tau, relaxation };
         engine.run_twin(SHADER.name, || {
-            slabs(layout, vec![out]).into_par_iter().for_each(|mut slab| twin.run(&mut slab));
+            slabs(layout, vec![out]).into_par_iter().for_each(|mut slab| run(&twin, &mut slab));
         });
         return Ok(());
     };
@@ -78,76 +80,78 @@ pub(crate) fn primal(
     )
 }
 
-struct Twin<'a> {
-    layout: &'a Layout,
-    state: &'a [f64],
-    dual: &'a [f64],
-    pressure: &'a [f64],
-    force: Option<&'a [f64]>,
-    tau: f64,
-    relaxation: f64,
+pub(super) struct Twin<'a> {
+    pub layout: &'a Layout,
+    pub state: Vec<&'a [f64]>,
+    pub dual: Vec<&'a [f64]>,
+    pub pressure: Vec<&'a [f64]>,
+    pub force: Option<&'a [f64]>,
+    pub tau: f64,
+    pub relaxation: f64,
+}
+
+/// The lines of a slab, whose parts are those of U'.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+pub(super) fn run(twin: &Twin<'_>, slab: &mut Slab<'_>) {
+    twin.run(slab);
 }
 
 impl Twin<'_> {
+    #[inline(always)]
     fn run(&self, slab: &mut Slab<'_>) {
         let layout = self.layout;
-        for_each_line(layout, slab, |line, lanes, parts| {
+        for (line, lanes) in slab.lines(layout) {
+            let out = &mut slab.parts;
             for (component, axis) in layout.staggered() {
-                self.face(line, component, axis, &mut parts[component][lanes.clone()]);
+                self.face(&line, component, axis, &mut out[component][lanes.clone()]);
             }
             if let Some(component) = layout.source_component() {
-                let first = component * layout.grid.cells() + line.start;
-                let range = first..first + line.length;
-                let (state, dual) = (&self.state[range.clone()], &self.dual[range]);
-                let pressure = &self.pressure[line.cells()];
-                let all = state.iter().zip(dual).zip(pressure);
-                let out = parts[component][lanes].iter_mut();
+                let (state, dual) = (line.of(self.state[component]), line.of(self.dual[component]));
+                let all = state.iter().zip(dual).zip(line.of(self.pressure[0]));
+                let out = out[component][lanes].iter_mut();
                 out.zip(all).for_each(|(out, ((state, dual), pressure))| {
                     *out = state + self.relaxation * (pressure - self.tau * dual);
                 });
             }
-        });
+        }
     }
 
     /// The faces of one component below the cells of a line.
+    #[inline(always)]
     fn face(&self, line: &Line, component: usize, axis: usize, out: &mut [f64]) {
         let Self { layout, tau, relaxation, .. } = *self;
-        let (cells, stride) = (layout.grid.cells(), layout.stride(axis));
-        let first = component * cells;
-        let own = first + line.start..first + line.start + line.length;
-        out.copy_from_slice(&self.state[own.clone()]);
-        let inner = line.with_lower(axis);
-        if inner.is_empty() {
-            return;
+        let (state, dual) = (self.state[component], self.dual[component]);
+        let below = line.below(axis, dual);
+        let (border, out) = out.split_at_mut(line.length - below.len());
+        let (known, state) = line.of(state).split_at(border.len());
+        border.copy_from_slice(known);
+        let inner = |numbers| &line.of(numbers)[known.len()..];
+        let pull = 0.5 * relaxation * tau;
+        // The mean of all pressures counts once in every field, and all fields move the density.
+        let times = if axis == 0 { layout.fields as f64 } else { 1.0 };
+        let rate = times * relaxation * layout.rates[axis];
+        let mean = self.pressure[0];
+        let slopes = inner(mean).iter().zip(line.below(axis, mean));
+        let pulls = inner(dual).iter().zip(below);
+        for ((out, state), (pull_by, slope)) in out.iter_mut().zip(state).zip(pulls.zip(slopes)) {
+            *out = state - pull * (pull_by.1 + pull_by.0) + rate * (slope.0 - slope.1);
         }
-        let out = &mut out[inner.clone()];
-        let within = own.start + inner.start..own.start + inner.end;
-        let before = within.start - stride..within.end - stride;
-        let duals = self.dual[before].iter().zip(&self.dual[within]);
-        for (out, (before, dual)) in out.iter_mut().zip(duals) {
-            *out -= 0.5 * relaxation * tau * (before + dual);
-        }
-        let cell = line.start + inner.start..line.start + inner.end;
         if let Some(force) = self.force.filter(|_| axis == 0) {
-            let forces = out.iter_mut().zip(&force[cell.clone()]);
+            let forces = out.iter_mut().zip(inner(force));
             forces.for_each(|(out, force)| *out -= relaxation * tau * force);
         }
-        // Pressures are their mean and, but for the first field, the differences from it.
-        for field in 0..layout.fields {
-            let share = match axis {
-                // All fields move the density: of the differences nothing is left.
-                0 if field == 0 => layout.fields as f64,
-                0 => continue,
-                _ if field == 0 || component / layout.dimension() == field => 1.0,
-                _ if component / layout.dimension() == 0 => -1.0,
-                _ => continue,
-            };
-            let rate = share * relaxation * layout.rates[axis];
-            let pressure = &self.pressure[field * cells..(field + 1) * cells];
-            let before = &pressure[cell.start - stride..cell.end - stride];
-            let slopes = pressure[cell.clone()].iter().zip(before);
-            for (out, (pressure, before)) in out.iter_mut().zip(slopes) {
-                *out += rate * (pressure - before);
+        if axis == 0 {
+            return; // of the differences from the mean nothing is left
+        }
+        // The differences from the mean are there for all fields but the first, which has what is
+        // left of them.
+        let own = component / layout.dimension();
+        for field in (1..layout.fields).filter(|&field| own == 0 || own == field) {
+            let rate = if own == 0 { -rate } else { rate };
+            let pressure = self.pressure[field];
+            let slopes = inner(pressure).iter().zip(line.below(axis, pressure));
+            for (out, slope) in out.iter_mut().zip(slopes) {
+                *out += rate * (slope.0 - slope.1);
             }
         }
     }

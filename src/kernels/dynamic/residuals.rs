@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::dual::{Centre, DualStep};
-use super::lines::{Line, Slab, for_each_line, slabs};
+use super::lines::{Line, Slab, slabs};
 use super::{Layout, Shape, variants};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
@@ -73,20 +73,21 @@ pub(crate) fn residuals(
     let Backend::Gpu(gpu) = engine.backend() else {
         let centre = Centre {
             layout,
-            state: state.host()?,
-            next: next.host()?,
+            state: layout.split(state.host()?),
+            next: layout.split(next.host()?),
             end: end.host()?,
-            metric: metric.host()?,
+            metric: metric.host()?.chunks(layout.grid.places()).collect(),
             extrapolation: 1.0 / step.relaxation,
         };
-        let (dual, next_dual, roots) = (dual.host()?, next_dual.host()?, roots.host()?);
+        let [dual, next_dual] = [dual.host()?, next_dual.host()?].map(|all| layout.split(all));
+        let roots = roots.host()?;
         let twin = Twin { centre, dual, next_dual, roots, tau, step };
         // Only for the way that slabs cut lines.
         let mut nothing = vec![0.0; cells];
         return Ok(engine.run_twin(SHADER.name, || {
             let all: Vec<Sums> = slabs(layout, vec![&mut nothing])
                 .into_par_iter()
-                .map(|mut slab| twin.run(&mut slab))
+                .map(|slab| twin.run(&slab))
                 .collect();
             Sums::total(&all)
         }));
@@ -144,17 +145,17 @@ impl Sums {
 
 struct Twin<'a> {
     centre: Centre<'a>,
-    dual: &'a [f64],
-    next_dual: &'a [f64],
+    dual: Vec<&'a [f64]>,
+    next_dual: Vec<&'a [f64]>,
     roots: &'a [f64],
     tau: f64,
     step: DualStep,
 }
 
 impl Twin<'_> {
-    fn run(&self, slab: &mut Slab<'_>) -> Sums {
+    fn run(&self, slab: &Slab<'_>) -> Sums {
         let layout = self.centre.layout;
-        let (cells, dimension) = (layout.grid.cells(), layout.dimension());
+        let dimension = layout.dimension();
         let length = *layout.grid.space.last().expect("an axis");
         let zeros = |count: usize| vec![vec![0.0; length]; count];
         let mut planned = zeros(layout.components());
@@ -162,10 +163,11 @@ impl Twin<'_> {
         let mut primal = zeros(layout.components());
         let mut turned = zeros(dimension);
         let mut total = Sums::default();
-        for_each_line(layout, slab, |line, _, _| {
+        for (line, _) in slab.lines(layout) {
+            let line = &line;
             for (component, axis) in layout.staggered() {
                 let planned = &mut planned[component];
-                self.centre.interpolate(line, component, axis, &mut turned[0], planned);
+                self.centre.interpolate(line, component, axis, planned);
                 total.unrest += self.unrest(line, component, axis);
             }
             if let Some(component) = layout.source_component() {
@@ -173,9 +175,9 @@ impl Twin<'_> {
                 total.unrest += self.unrest_of_source(line, component);
             }
             for (component, (dual, primal)) in duals.iter_mut().zip(&mut primal).enumerate() {
-                let first = component * cells + line.start;
                 for (lane, dual) in dual.iter_mut().enumerate() {
-                    *dual = self.dual[first + lane] + self.dual_change(first + lane);
+                    let cell = line.start + lane;
+                    *dual = self.dual[component][cell] + self.dual_change(component, cell);
                 }
                 primal.copy_from_slice(dual);
             }
@@ -207,35 +209,33 @@ impl Twin<'_> {
                     total.paired += y * u;
                 }
             }
-        });
+        }
         total
     }
 
     /// ~y - y of an entry.
-    fn dual_change(&self, place: usize) -> f64 {
-        (self.next_dual[place] - self.dual[place]) / self.step.relaxation
+    fn dual_change(&self, component: usize, cell: usize) -> f64 {
+        (self.next_dual[component][cell] - self.dual[component][cell]) / self.step.relaxation
     }
 
-    /// ~U - U of an entry.
-    fn change(&self, place: usize) -> f64 {
-        (self.centre.next[place] - self.centre.state[place]) / self.step.relaxation
+    /// (~U - U) / tau of an entry.
+    fn pull(&self, component: usize, cell: usize) -> f64 {
+        let (state, next) = (self.centre.state[component], self.centre.next[component]);
+        (next[cell] - state[cell]) / (self.step.relaxation * self.tau)
     }
 
     fn unrest(&self, line: &Line, component: usize, axis: usize) -> f64 {
-        let layout = self.centre.layout;
-        let first = component * layout.grid.cells() + line.start;
-        let stride = layout.stride(axis);
+        let stride = self.centre.layout.stride(axis);
         let squares = line.with_lower(axis).map(|lane| {
-            let place = first + lane;
-            let pulled = 0.5 * (self.dual_change(place - stride) + self.dual_change(place));
-            (pulled - self.change(place) / self.tau).powi(2)
+            let cell = line.start + lane;
+            let change = |cell| self.dual_change(component, cell);
+            (0.5 * (change(cell - stride) + change(cell)) - self.pull(component, cell)).powi(2)
         });
         squares.sum()
     }
 
     fn unrest_of_source(&self, line: &Line, component: usize) -> f64 {
-        let first = component * self.centre.layout.grid.cells() + line.start;
-        let places = first..first + line.length;
-        places.map(|place| (self.dual_change(place) - self.change(place) / self.tau).powi(2)).sum()
+        let unrest = |cell| self.dual_change(component, cell) - self.pull(component, cell);
+        line.cells().map(|cell| unrest(cell).powi(2)).sum()
     }
 }

@@ -68,12 +68,19 @@ pub(in super::super) fn for_each_band<R>(
 ) {
     let mut view =
         ArrayViewMut3::from_shape(axis.by_block(), values).expect("the kernel checked it");
-    let lines = view.len_of(Dimension(2));
-    view.axis_iter_mut(Dimension(0)).into_par_iter().enumerate().for_each(|(block, mut view)| {
-        let bands = view.axis_chunks_iter_mut(Dimension(1), width).into_par_iter().enumerate();
-        bands.for_each_init(&room, |room, (band, view)| {
-            visit(room, block * lines + band * width, view);
-        });
+    let mut bands = Vec::new();
+    let mut first_line = 0;
+    for mut rest in view.axis_iter_mut(Dimension(0)) {
+        while !rest.is_empty() {
+            let lines = width.min(rest.ncols());
+            let (band, others) = rest.split_at(Dimension(1), lines);
+            bands.push((first_line, band));
+            first_line += lines;
+            rest = others;
+        }
+    }
+    bands.into_par_iter().for_each_init(&room, |room, (first_line, band)| {
+        visit(room, first_line, band);
     });
 }
 
@@ -85,16 +92,31 @@ fn read(lines: &ArrayViewMut2<'_, f64>, seats: &[usize], into: &mut [Numbers]) {
     if count < WIDTH {
         into.fill([0.0; WIDTH]);
     }
-    if let Some(lines) = lines.view().reversed_axes().to_slice() {
-        for (lane, line) in lines.chunks_exact(length).enumerate() {
-            for (&seat, &value) in seats.iter().zip(line) {
-                into[seat][lane] = value;
+    match lines.view().reversed_axes().to_slice() {
+        Some(lines) if count == WIDTH => {
+            let lines: [&[f64]; WIDTH] =
+                std::array::from_fn(|lane| &lines[lane * length..][..length]);
+            for (place, &seat) in seats.iter().enumerate().take(length) {
+                let numbers = &mut into[seat];
+                for lane in 0..WIDTH {
+                    numbers[lane] = lines[lane][place];
+                }
             }
         }
-    } else {
-        for (&seat, row) in seats.iter().zip(lines.rows()) {
-            for (lane, &value) in row.iter().enumerate() {
-                into[seat][lane] = value;
+        Some(lines) => {
+            for (lane, line) in lines.chunks_exact(length).enumerate() {
+                for (&seat, &value) in seats.iter().zip(line) {
+                    into[seat][lane] = value;
+                }
+            }
+        }
+        None => {
+            for (&seat, row) in seats.iter().zip(lines.rows()) {
+                let row = row.to_slice().expect("neighbouring lines are neighbours");
+                match row.first_chunk() {
+                    Some(row) => into[seat] = *row,
+                    None => into[seat][..count].copy_from_slice(row),
+                }
             }
         }
     }
@@ -102,19 +124,30 @@ fn read(lines: &ArrayViewMut2<'_, f64>, seats: &[usize], into: &mut [Numbers]) {
 
 /// Takes lines from where `seats` says; the imaginary parts times `sign`.
 fn write(lines: &mut ArrayViewMut2<'_, f64>, seats: &[usize], sign: f64, from: &[Numbers]) {
-    let from: &[[f64; WIDTH]] = bytemuck::cast_slice(from);
     let length = lines.nrows();
-    let signs: [f64; WIDTH] = std::array::from_fn(|lane| if lane < LANES { 1.0 } else { sign });
     if let Some(lines) = lines.view_mut().reversed_axes().into_slice() {
         for (lane, line) in lines.chunks_exact_mut(length).enumerate() {
+            let sign = if lane < LANES { 1.0 } else { sign };
+            let from: &[[f64; WIDTH]] = bytemuck::cast_slice(from);
             for (&seat, value) in seats.iter().zip(line) {
-                *value = signs[lane] * from[seat][lane];
+                *value = sign * from[seat][lane];
             }
         }
     } else {
-        for (&seat, mut row) in seats.iter().zip(lines.rows_mut()) {
-            for (lane, value) in row.iter_mut().enumerate() {
-                *value = signs[lane] * from[seat][lane];
+        for (&seat, row) in seats.iter().zip(lines.rows_mut()) {
+            let row = row.into_slice().expect("neighbouring lines are neighbours");
+            let Numbers { re, im } = &from[seat];
+            match row.first_chunk_mut::<WIDTH>() {
+                Some(row) => {
+                    for lane in 0..LANES {
+                        row[lane] = re[lane];
+                        row[lane + LANES] = sign * im[lane];
+                    }
+                }
+                None => {
+                    let numbers = re.iter().copied().chain(im.iter().map(|im| sign * im));
+                    row.iter_mut().zip(numbers).for_each(|(out, number)| *out = number);
+                }
             }
         }
     }

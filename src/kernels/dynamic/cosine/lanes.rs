@@ -35,8 +35,8 @@ pub(super) struct Plan {
     radices: Vec<u32>,
     /// exp(-2 pi i k / N)
     twiddles: Vec<Factor>,
-    /// exp(-i pi k / 2 N)
-    turns: Vec<Factor>,
+    /// w_k = exp(-i pi k / 2 N) by 2 for the way there, by N for the way back.
+    turns: [Vec<Factor>; 2],
     /// Where the numbers of a line stand in order, and shuffled.
     seats: [Vec<usize>; 2],
 }
@@ -63,10 +63,12 @@ impl Plan {
             0 => x / 2,
             _ => length - 1 - x / 2,
         };
+        let turns = [2.0, length as f64]
+            .map(|by| turns(length).map(|[re, im]| [re / by, im / by]).collect::<Vec<_>>());
         Self {
             radices: radices(length),
             twiddles: (0..length).map(twiddle).collect(),
-            turns: turns(length).collect(),
+            turns,
             seats: [(0..length).collect(), (0..length).map(shuffled).collect()],
         }
     }
@@ -113,39 +115,34 @@ fn inverse(plan: &Plan, buffer: &mut Buffer) {
 #[inline(always)]
 fn forward_of<const FUSED: bool>(plan: &Plan, buffer: &mut Buffer) {
     fourier::<FUSED>(plan, buffer);
-    let (turns, lines) = (&plan.turns, &mut buffer.lines);
-    for k in 1..=lines.len() / 2 {
+    let lines = &mut buffer.lines[..plan.twiddles.len()];
+    for (k, turn) in plan.turns[0].iter().enumerate().take(lines.len() / 2 + 1).skip(1) {
         let m = lines.len() - k;
-        let (z, mirrored) = (lines[k], lines[m]);
-        lines[k] = coefficients::<FUSED>(turns[k], z, mirrored);
-        lines[m] = coefficients::<FUSED>(turns[m], mirrored, z);
+        // w_{N-k} = -i conj(w_k)
+        let z = lines[k].times::<FUSED>(*turn);
+        let mirrored = lines[m].times::<FUSED>(conjugate(*turn));
+        lines[k] = z.plus(mirrored);
+        lines[m] = mirrored.minus(z).turned();
     }
 }
 
 #[inline(always)]
 fn inverse_of<const FUSED: bool>(plan: &Plan, buffer: &mut Buffer) {
-    let (turns, lines) = (&plan.turns, &mut buffer.lines);
-    let scale = 1.0 / lines.len() as f64;
-    lines[0] = spectrum::<FUSED>(turns[0], lines[0], Numbers::default()).scaled(scale);
-    for k in 1..=lines.len() / 2 {
+    let lines = &mut buffer.lines[..plan.twiddles.len()];
+    let turns = &plan.turns[1];
+    lines[0] = lines[0].conjugate().scaled(turns[0][0]);
+    for (k, turn) in turns.iter().enumerate().take(lines.len() / 2 + 1).skip(1) {
         let m = lines.len() - k;
-        let (y, mirrored) = (lines[k], lines[m]);
-        lines[k] = spectrum::<FUSED>(turns[k], y, mirrored).scaled(scale);
-        lines[m] = spectrum::<FUSED>(turns[m], mirrored, y).scaled(scale);
+        let (y, mirrored) = (lines[k].conjugate(), lines[m].conjugate().turned());
+        lines[k] = y.minus(mirrored).times::<FUSED>(*turn);
+        lines[m] = y.plus(mirrored).times::<FUSED>(conjugate(*turn));
     }
     fourier::<FUSED>(plan, buffer);
 }
 
-/// A_k + i B_k from Z_k and Z_{N-k}.
 #[inline(always)]
-fn coefficients<const FUSED: bool>(turn: Factor, z: Numbers, mirrored: Numbers) -> Numbers {
-    z.times::<FUSED>(turn).plus(mirrored.times::<FUSED>([turn[0], -turn[1]])).scaled(0.5)
-}
-
-/// conj(Z_k) from A_k + i B_k and its like at N - k.
-#[inline(always)]
-fn spectrum<const FUSED: bool>(turn: Factor, pair: Numbers, mirrored: Numbers) -> Numbers {
-    pair.conjugate().minus(mirrored.conjugate().turned()).times::<FUSED>(turn)
+fn conjugate([re, im]: Factor) -> Factor {
+    [re, -im]
 }
 
 /// Stockham's algorithm, as in `shaders/common/fourier.wgsl`.

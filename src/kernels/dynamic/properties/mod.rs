@@ -1,6 +1,8 @@
 //! The kernels against the formulas of the spec, written out on grids that have all their faces,
 //! on both engines.
 
+mod fused;
+
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};

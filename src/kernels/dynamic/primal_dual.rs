@@ -1,0 +1,138 @@
+//! Both steps of an iteration in one pass over memory, once the pressure is known.
+
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
+
+use super::dual::{self, Centre, DualStep};
+use super::lines::slabs_of;
+use super::{Layout, Shape, primal, variants};
+use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::error::Result;
+use crate::kernels::{check_length, groups_of_256};
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    shape: Shape,
+    tau: f32,
+    sigma: f32,
+    relaxation: f32,
+    extrapolation: f32,
+    reaction: f32,
+}
+
+pub(crate) static SHADER: Shader = shader!(
+    "dynamic/primal_dual",
+    Params,
+    [Read, Read, Read, Read, Read, Read, Write, Write, Write],
+    variants!([("FORCED", 0)], [("FORCED", 1)])
+);
+
+/// Cells that the CPU takes through both steps at a time, about: so that the second finds in the
+/// last level of the cache what the first has read and written.
+const STRETCH: usize = 1 << 16;
+
+/// What [`primal::primal`] and then [`dual::dual`] do, with the same relaxation: `next` becomes U',
+/// `next_dual` y', and `roots` those of the projections.
+#[expect(clippy::too_many_arguments, reason = "the operands of both formulas")]
+pub(crate) fn primal_dual(
+    engine: &Engine,
+    layout: &Layout,
+    (state, dual): (&Array, &Array),
+    pressure: &Array,
+    force: Option<&Array>,
+    end: &Array,
+    metric: &Array,
+    tau: f64,
+    step: DualStep,
+    roots: &mut Array,
+    (next, next_dual): (&mut Array, &mut Array),
+) -> Result<()> {
+    let (cells, places) = (layout.grid.cells(), layout.grid.places());
+    check_length("the state", state.len(), layout.numbers())?;
+    check_length("the dual", dual.len(), layout.numbers())?;
+    check_length("the pressure", pressure.len(), layout.fields * cells)?;
+    check_length("the end", end.len(), places)?;
+    check_length("the metric", metric.len(), layout.metric_numbers() * places)?;
+    check_length("the roots", roots.len(), cells)?;
+    check_length("the next state", next.len(), layout.numbers())?;
+    check_length("the next dual", next_dual.len(), layout.numbers())?;
+    let Backend::Gpu(gpu) = engine.backend() else {
+        let step_of_state = primal::Twin {
+            layout,
+            state: layout.split(state.host()?),
+            dual: layout.split(dual.host()?),
+            pressure: layout.split(pressure.host()?),
+            force: force.map(Array::host).transpose()?,
+            tau,
+            relaxation: step.relaxation,
+        };
+        let (end, metric) = (end.host()?, metric.host()?);
+        let (next, roots) = (next.host_mut()?, roots.host_mut()?);
+        let next_dual = next_dual.host_mut()?;
+        engine.run_twin(SHADER.name, || {
+            for (first, second) in stretches(layout) {
+                slabs_of(layout, first, vec![&mut *next])
+                    .into_par_iter()
+                    .for_each(|mut slab| primal::run(&step_of_state, &mut slab));
+                let centre = Centre {
+                    layout,
+                    state: step_of_state.state.clone(),
+                    next: layout.split(next),
+                    end,
+                    metric: metric.chunks(places).collect(),
+                    extrapolation: step.extrapolation,
+                };
+                let twin = dual::Twin { centre, dual: step_of_state.dual.clone(), step };
+                slabs_of(layout, second, vec![&mut *next_dual, &mut *roots])
+                    .into_par_iter()
+                    .for_each(|mut slab| dual::run(&twin, &mut slab));
+            }
+        });
+        return Ok(());
+    };
+    let [a, b, c, d] = layout.constants();
+    engine.launch(
+        gpu,
+        &Launch {
+            shader: &SHADER,
+            constants: &[a, b, c, d, ("FORCED", u32::from(force.is_some()))],
+            bindings: &[
+                state.buffer()?.into(),
+                dual.buffer()?.into(),
+                pressure.buffer()?.into(),
+                // Bound, but not read, where there is none.
+                force.unwrap_or(pressure).buffer()?.into(),
+                end.buffer()?.into(),
+                metric.buffer()?.into(),
+                roots.buffer()?.into(),
+                next.buffer()?.into(),
+                next_dual.buffer()?.into(),
+            ],
+            immediates: bytemuck::bytes_of(&Params {
+                shape: layout.shape()?,
+                tau: tau as f32,
+                sigma: step.sigma as f32,
+                relaxation: step.relaxation as f32,
+                extrapolation: step.extrapolation as f32,
+                reaction: step.reaction as f32,
+            }),
+            workgroups: groups_of_256(cells),
+            work: 5.0 * cells as f64,
+        },
+    )
+}
+
+/// Stretches of time whose states move, each with the one whose duals then can: these need the
+/// density at the end of their last cells, which is the next stretch's but at the end of time.
+fn stretches(layout: &Layout) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let time = layout.grid.time;
+    let each = STRETCH.div_ceil(layout.grid.places());
+    (0..time).step_by(each).map(move |first| {
+        let end = (first + each).min(time);
+        let ready = if end == time { time } else { end - 1 };
+        (first..end, first.saturating_sub(1)..ready)
+    })
+}
