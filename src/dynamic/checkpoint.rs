@@ -2,10 +2,10 @@
 
 use ndarray::{Array1, ArrayD};
 
-use super::Problem;
-use super::solve::{Residuals, Run, TracePoint};
+use super::run::Run;
 use super::space::Tie;
 use super::system::System;
+use super::{Problem, Residuals, TracePoint};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 

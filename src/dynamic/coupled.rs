@@ -1,61 +1,19 @@
 //! A space with a grid of its own, whose density is tied to the primary one by a law (spec 5.2 B).
 
+use super::Law;
 use super::flow::{Flow, Points, Steps};
 use super::law::squared_norm;
-use super::solve::straight;
-use super::{Bins, Law, Problem};
+use super::setting::Setting;
+use super::start::straight;
 use crate::engine::{Array, Engine};
 use crate::error::Result;
+use crate::kernels::dynamic::Layout;
 use crate::kernels::dynamic::law_product::{Planes, Source, SparseArray, Sum, law_product};
 use crate::kernels::dynamic::residuals::Sums;
-use crate::kernels::dynamic::{Layout, SpaceTime};
 
 /// What is left of step sizes for the rows S rho_1 = rho_2: the steps of a space with coupled ones
 /// and of those satisfy tau sigma <= 1 - SHARE.
 pub(super) const SHARE: f64 = 0.5;
-
-/// The least metric of a space whose weight is zero, so that its paraboloid does not degenerate.
-const LEAST_METRIC: f64 = 1e-3;
-
-/// The fixed parts of such a space: its grid, metric and ends.
-pub(super) struct Setting {
-    pub layout: Layout,
-    /// Moving a unit of mass costs this much of what it costs in the primary space.
-    pub weight: f64,
-    pub metric: Vec<f64>,
-    pub start: Vec<f64>,
-    pub end: Vec<f64>,
-}
-
-impl Setting {
-    pub(super) fn new(problem: &Problem, law: &Law, bins: &Bins, beta: f64) -> Self {
-        let domain = &problem.domain;
-        let cells = [domain.steps()].into_iter().chain(bins.counts().iter().copied());
-        let sides = [1.0].into_iter().chain(bins.sides());
-        let layout = Layout {
-            grid: SpaceTime { time: domain.steps(), space: bins.counts().to_vec() },
-            rates: cells.zip(sides).map(|(cells, side)| cells as f64 / side).collect(),
-            fields: 1,
-            source: false,
-        };
-        // Costs are summed over the cells of either grid: a unit of mass is as many cells' worth.
-        let places = layout.grid.places();
-        let weight = (beta * law.cells() as f64 / places as f64).max(LEAST_METRIC);
-        let dimension = layout.dimension();
-        let mut metric = vec![weight; dimension * places];
-        if dimension > 1 {
-            for number in 0..dimension * dimension {
-                let diagonal = number / dimension == number % dimension;
-                metric.extend(vec![f64::from(u8::from(diagonal)); places]);
-            }
-        }
-        let (onto, _) = law.on_densities();
-        let through = |density: &ndarray::ArrayD<f64>| {
-            onto.times(&density.iter().copied().collect::<Vec<_>>())
-        };
-        Self { layout, weight, metric, start: through(&problem.start), end: through(&problem.end) }
-    }
-}
 
 /// The unknowns of such a space on an engine.
 pub(super) struct Coupled {

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::Problem;
 use super::flow::{Points, project};
 use super::metric::Eigenbases;
+use super::setting::Setting;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::kernels::dynamic::Layout;
@@ -32,7 +33,7 @@ pub(super) fn host_bytes(problem: &Problem) -> u64 {
     const COPIES: usize = 10;
     let mut numbers = problem.layout().numbers();
     for (space, beta) in &problem.spaces {
-        numbers += problem.setting_of(space, *beta).map_or(0, |own| own.layout.numbers());
+        numbers += Setting::of(problem, space, *beta).map_or(0, |own| own.layout.numbers());
     }
     (COPIES * numbers * size_of::<f64>()) as u64
 }

@@ -2,7 +2,6 @@
 
 use ndarray::{Array2, ArrayD, ArrayViewD};
 
-use super::coupled::Setting;
 use super::metric::eigenbasis;
 use super::space::Tie;
 use super::{Domain, Space};
@@ -173,14 +172,6 @@ impl Problem {
         match space {
             0 => Some(Array2::eye(self.domain.dimension())),
             _ => self.spaces[space - 1].0.map().map(|map| map.metric(cell)),
-        }
-    }
-
-    /// The grid of a coupled space.
-    pub(super) fn setting_of(&self, space: &Space, beta: f64) -> Option<Setting> {
-        match &space.tie {
-            Tie::Coupled { law, bins } => Some(Setting::new(self, law, bins, beta)),
-            Tie::Particles | Tie::Density | Tie::Frames(_) => None,
         }
     }
 

@@ -5,7 +5,9 @@ use ndarray::{Array2, ArrayD, Axis, IxDyn};
 use super::evaluate::{Centred, Motion};
 use super::flow::Points;
 use super::frames::exact_cost;
+use super::setting::Setting;
 use super::space::{Frames, Tie};
+use super::start::first_state;
 use super::{Law, Problem, Residuals, TracePoint};
 use crate::error::Result;
 
@@ -107,7 +109,7 @@ impl Solution {
                 Tie::Particles | Tie::Density => on_grid(&primal, index + 1),
                 Tie::Frames(_) => frame_costs.next().expect("one for each"),
                 Tie::Coupled { .. } => {
-                    let setting = problem.setting_of(space, *beta).expect("it is coupled");
+                    let setting = Setting::of(problem, space, *beta).expect("it is coupled");
                     let (points, sigma) = own_points.next().expect("one for each");
                     let own = Motion {
                         layout: &setting.layout,
@@ -133,7 +135,7 @@ impl Solution {
         let upper_bound = if problem.spaces.iter().any(|(space, _)| space.law().is_some()) {
             None
         } else {
-            let straight = motion.projected(super::solve::first_state(problem))?;
+            let straight = motion.projected(first_state(problem))?;
             let cost = |feasible: Centred| {
                 let kinetic = (0..=problem.spaces.len())
                     .map(|space| problem.weight_of(space) * on_grid(&feasible, space));

@@ -7,51 +7,17 @@ use super::checkpoint::{Checkpoint, Keeper};
 use super::control::Method;
 use super::evaluate::host_bytes;
 use super::metric::with_other_metric;
-use super::pace::Pace;
+use super::run::Run;
 use super::solution::Outcome;
+use super::start::first_state;
 use super::system::System;
-use super::{Control, Problem, Solution};
+use super::{Control, Problem, Solution, TracePoint};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::kernels::dynamic::Layout;
-use crate::kernels::dynamic::residuals::Sums;
-use crate::observer::{Observer, Part, Progress};
+use crate::observer::{Observer, Part};
 
 /// Roundings of sigma |V| below which a dual point is nothing.
 const ROUNDINGS: f64 = 1e4;
-
-/// The relative residuals of an iteration (spec 4.5).
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "io", derive(serde::Serialize))]
-pub struct Residuals {
-    /// How far the centred fields are from the staggered ones: |V - I U| / |V|.
-    pub consistency: f64,
-    /// |(U - U')/tau - I^T (y - y')| / |y|.
-    pub stationarity: f64,
-    /// The duality gap on fields that keep mass, beside the cost; none with costs of frames, whose
-    /// dual is not known.
-    #[cfg_attr(feature = "io", serde(skip_serializing_if = "Option::is_none"))]
-    pub gap: Option<f64>,
-    /// How far densities of coupled spaces are from where the law has them, in L1, where there are
-    /// any.
-    #[cfg_attr(feature = "io", serde(skip_serializing_if = "Option::is_none"))]
-    pub coupling: Option<f64>,
-}
-
-/// The iteration at a point in time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "io", derive(serde::Serialize))]
-pub struct TracePoint {
-    /// Iterations done.
-    pub iteration: usize,
-    /// Seconds since the start.
-    pub seconds: f64,
-    /// The cost over all spaces with their weights.
-    pub total: f64,
-    /// How far it is from a solution.
-    #[cfg_attr(feature = "io", serde(flatten))]
-    pub residuals: Residuals,
-}
 
 /// Moves the start into the end.
 ///
@@ -94,7 +60,7 @@ pub fn solve_from(
     let metric = problem.metric()?;
     let start = first_state(problem);
     let mut system = System::new(problem, control.method, engine, &metric, &start)?;
-    let mut run = Run::new(control, problem, &system);
+    let mut run = Run::new(control, problem, system.room());
     let identity = problem.identity(&metric, engine);
     match checkpoint {
         Some(checkpoint) => {
@@ -203,7 +169,7 @@ fn warm(
         max_iterations: control.warm_iterations,
         ..control.clone()
     };
-    let mut run = Run::new(&control, &particles, &first);
+    let mut run = Run::new(&control, &particles, first.room());
     let share = problem.domain.cell_share();
     let steps = loop {
         run.iteration += 1;
@@ -226,87 +192,4 @@ fn warm(
     drop(first);
     let dual = with_other_metric(&particles.layout(), &own, metric, &points.dual);
     system.resume_from(&points.state, &dual)
-}
-
-/// Where an iteration stands.
-pub(super) struct Run {
-    pub iteration: usize,
-    pub pace: Pace,
-    pub trace: Vec<TracePoint>,
-    pub residuals: Residuals,
-    interrupted: bool,
-}
-
-impl Run {
-    fn new(control: &Control, problem: &Problem, system: &System) -> Self {
-        Self {
-            iteration: 0,
-            pace: Pace::new(control, problem.frames_weight(), system.room()),
-            trace: Vec::new(),
-            residuals: Residuals::default(),
-            interrupted: false,
-        }
-    }
-
-    fn progress(&self, control: &Control) -> Progress {
-        Progress {
-            iteration: self.iteration,
-            max_iterations: control.max_iterations,
-            residual: self.residuals.worst(),
-            tolerance: control.tolerance,
-            epsilon: None,
-            cost: self.trace.last().map(|point| point.total),
-            running: (1, 1),
-            part: (1, 1),
-        }
-    }
-}
-
-impl Residuals {
-    /// From the sums of every space. Where nothing moves the dual point is zero but for rounding:
-    /// beside |V|, it counts as no less than `floor`.
-    pub(super) fn of(all: &[Sums], floor: f64) -> Self {
-        let worst = |part: fn(&Sums, f64) -> f64| {
-            all.iter().map(|sums| part(sums, floor)).fold(0.0, f64::max)
-        };
-        let total = |part: fn(&Sums) -> f64| all.iter().map(part).sum::<f64>();
-        let (energy, size) = (total(|sums| sums.energy), total(|sums| sums.size));
-        let gap = energy - total(|sums| sums.paired);
-        Self {
-            consistency: worst(|sums, _| (sums.gap / sums.size).sqrt()),
-            stationarity: worst(|sums, floor| {
-                sums.unrest.sqrt() / sums.dual_size.sqrt().max(floor * sums.size.sqrt())
-            }),
-            gap: Some(gap.abs() / energy.abs().max(floor * size)),
-            coupling: None,
-        }
-    }
-
-    /// What the stop test looks at.
-    pub(super) fn worst(&self) -> f64 {
-        self.consistency.max(self.stationarity).max(self.coupling.unwrap_or(0.0))
-    }
-}
-
-/// No momentum, and the density on a straight line in time: it is projected before it is used.
-pub(super) fn first_state(problem: &Problem) -> Vec<f64> {
-    let [start, end] =
-        [&problem.start, &problem.end].map(|density| density.iter().copied().collect::<Vec<_>>());
-    straight(&problem.layout(), &start, &end)
-}
-
-/// The same between any densities.
-pub(super) fn straight(layout: &Layout, start: &[f64], end: &[f64]) -> Vec<f64> {
-    let (steps, places) = (layout.grid.time, layout.grid.places());
-    let mut state = vec![0.0; layout.numbers()];
-    let density = layout.density() * layout.grid.cells();
-    for step in 0..steps {
-        let time = step as f64 / steps as f64;
-        let first = density + step * places;
-        let both = start.iter().zip(end);
-        for (value, (start, end)) in state[first..first + places].iter_mut().zip(both) {
-            *value = (1.0 - time) * start + time * end;
-        }
-    }
-    state
 }

@@ -4,9 +4,9 @@ use super::control::Method;
 use super::coupled::{Coupled, SHARE};
 use super::flow::{Flow, Gradients, Points, Steps};
 use super::frames::FrameCost;
-use super::problem::Problem;
-use super::solve::Residuals;
+use super::setting::Setting;
 use super::space::Tie;
+use super::{Problem, Residuals};
 use crate::engine::{Array, Engine};
 use crate::error::Result;
 
@@ -54,7 +54,7 @@ impl System {
         for (space, beta) in &problem.spaces {
             match &space.tie {
                 Tie::Coupled { law, .. } => {
-                    let setting = problem.setting_of(space, *beta).expect("it is coupled");
+                    let setting = Setting::of(problem, space, *beta).expect("it is coupled");
                     coupled.push(Coupled::new(engine, law, &setting)?);
                 }
                 Tie::Frames(parts) => {

@@ -1,0 +1,62 @@
+//! How far an iteration is from a solution, and the way there.
+
+use crate::kernels::dynamic::residuals::Sums;
+
+/// The relative residuals of an iteration (spec 4.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "io", derive(serde::Serialize))]
+pub struct Residuals {
+    /// How far the centred fields are from the staggered ones: |V - I U| / |V|.
+    pub consistency: f64,
+    /// |(U - U')/tau - I^T (y - y')| / |y|.
+    pub stationarity: f64,
+    /// The duality gap on fields that keep mass, beside the cost; none with costs of frames, whose
+    /// dual is not known.
+    #[cfg_attr(feature = "io", serde(skip_serializing_if = "Option::is_none"))]
+    pub gap: Option<f64>,
+    /// How far densities of coupled spaces are from where the law has them, in L1, where there are
+    /// any.
+    #[cfg_attr(feature = "io", serde(skip_serializing_if = "Option::is_none"))]
+    pub coupling: Option<f64>,
+}
+
+/// The iteration at a point in time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "io", derive(serde::Serialize))]
+pub struct TracePoint {
+    /// Iterations done.
+    pub iteration: usize,
+    /// Seconds since the start.
+    pub seconds: f64,
+    /// The cost over all spaces with their weights.
+    pub total: f64,
+    /// How far it is from a solution.
+    #[cfg_attr(feature = "io", serde(flatten))]
+    pub residuals: Residuals,
+}
+
+impl Residuals {
+    /// From the sums of every space. Where nothing moves the dual point is zero but for rounding:
+    /// beside |V|, it counts as no less than `floor`.
+    pub(super) fn of(all: &[Sums], floor: f64) -> Self {
+        let worst = |part: fn(&Sums, f64) -> f64| {
+            all.iter().map(|sums| part(sums, floor)).fold(0.0, f64::max)
+        };
+        let total = |part: fn(&Sums) -> f64| all.iter().map(part).sum::<f64>();
+        let (energy, size) = (total(|sums| sums.energy), total(|sums| sums.size));
+        let gap = energy - total(|sums| sums.paired);
+        Self {
+            consistency: worst(|sums, _| (sums.gap / sums.size).sqrt()),
+            stationarity: worst(|sums, floor| {
+                sums.unrest.sqrt() / sums.dual_size.sqrt().max(floor * sums.size.sqrt())
+            }),
+            gap: Some(gap.abs() / energy.abs().max(floor * size)),
+            coupling: None,
+        }
+    }
+
+    /// What the stop test looks at.
+    pub(super) fn worst(&self) -> f64 {
+        self.consistency.max(self.stationarity).max(self.coupling.unwrap_or(0.0))
+    }
+}
