@@ -152,8 +152,7 @@ impl<'a> Session<'a> {
     pub(super) fn summarise_dynamic(&self, results: &DynamicResults, tolerance: f64) {
         let DynamicResults { iterations, seconds, residuals, .. } = results;
         let effort = format!("after {iterations} iterations in {seconds:.2} s");
-        let residual = residuals.consistency.max(residuals.stationarity);
-        let residual = format!("residual {residual:.1e}");
+        let residual = format!("residual {:.1e}", residuals.worst());
         match results.status() {
             Status::Done => self.note(&format!("converged {effort}; {residual}")),
             Status::Interrupted => self.warn(&format!("interrupted {effort}; {residual}")),

@@ -55,8 +55,8 @@ impl Residuals {
         }
     }
 
-    /// What the stop test looks at.
-    pub(super) fn worst(&self) -> f64 {
+    /// What the stop test looks at: the largest of all but the gap.
+    pub fn worst(&self) -> f64 {
         self.consistency.max(self.stationarity).max(self.coupling.unwrap_or(0.0))
     }
 }
