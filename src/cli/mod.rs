@@ -8,6 +8,7 @@ mod check;
 mod device;
 mod devices;
 mod dynamic;
+mod flat;
 mod gromov;
 mod inputs;
 mod interrupt;
@@ -50,6 +51,7 @@ enum Command {
     Gromov(Box<gromov::Arguments>),
     Transfer(Box<transfer::Arguments>),
     Dynamic(Box<dynamic::Arguments>),
+    Flat(Box<flat::Arguments>),
     Bench(bench::Arguments),
     Check(check::Arguments),
     Devices(devices::Arguments),
@@ -64,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Gromov(arguments) => gromov::run(&arguments),
         Command::Transfer(arguments) => transfer::run(&arguments),
         Command::Dynamic(arguments) => dynamic::run(&arguments),
+        Command::Flat(arguments) => flat::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),

@@ -101,6 +101,11 @@ impl<'a> Session<'a> {
         Watch::new(self.common.quiet, "residual")
     }
 
+    /// Watches a collection of pairs.
+    pub(super) fn watch_pairs(&self) -> Watch {
+        Watch::new(self.common.quiet, "pairs left")
+    }
+
     /// Refuses an epsilon so small beside the costs that the device's numbers cannot tell them
     /// apart, and warns where they hardly can.
     pub(super) fn check_epsilon<'g>(
