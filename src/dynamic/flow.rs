@@ -81,6 +81,11 @@ impl Flow {
     /// Goes on from the last iteration: an over-relaxed step of the primal-dual method of Chambolle
     /// and Pock, state first (spec 4.2).
     pub(super) fn iterate(&mut self, steps: Steps) -> Result<()> {
+        let engine = self.engine.clone();
+        engine.in_a_row(|| self.step(steps))
+    }
+
+    fn step(&mut self, steps: Steps) -> Result<()> {
         let tau = 1.0 / steps.sigma;
         self.find_pressure(tau)?;
         let Self { engine, layout, end, metric, states, duals, roots, pressure, .. } = self;
