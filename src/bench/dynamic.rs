@@ -147,9 +147,12 @@ impl Iteration {
 
     /// All of them, and on to the next iteration.
     pub fn run(&mut self) -> Result<()> {
-        self.divergence()?;
-        self.poisson()?;
-        self.primal_dual()?;
+        let engine = self.engine.clone();
+        engine.in_a_row(|| {
+            self.divergence()?;
+            self.poisson()?;
+            self.primal_dual()
+        })?;
         self.states.swap(0, 1);
         self.duals.swap(0, 1);
         Ok(())

@@ -109,6 +109,11 @@ impl Flow {
     /// An over-relaxed step of the primal-dual method of Chambolle and Pock, state first (spec 4.2),
     /// with a force on the density: as of Condat and Vu where it is a gradient.
     pub(super) fn iterate(&mut self, steps: Steps, force: Option<&Array>) -> Result<()> {
+        let engine = self.engine.clone();
+        engine.in_a_row(|| self.step(steps, force))
+    }
+
+    fn step(&mut self, steps: Steps, force: Option<&Array>) -> Result<()> {
         self.find_pressure(steps.tau, force)?;
         let Self { engine, layout, end, metric, states, duals, roots, pressure, .. } = self;
         let ([state, next], [before, after]) = (states, duals);

@@ -205,6 +205,15 @@ impl Engine {
         self.0.profile.time(kernel, twin)
     }
 
+    /// Runs work that launches several kernels. On the CPU that is done on a thread of rayon's pool:
+    /// from outside, every twin would have one woken up, which takes as long as a short twin.
+    pub(crate) fn in_a_row<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.0.backend {
+            Backend::Cpu => rayon::scope(|_| work()),
+            Backend::Gpu(_) => work(),
+        }
+    }
+
     /// Launches a kernel on the GPU that this engine drives.
     pub(crate) fn launch(&self, gpu: &gpu::Gpu, launch: &Launch<'_>) -> Result<()> {
         gpu.launch(launch, &self.0.profile)

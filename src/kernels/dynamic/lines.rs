@@ -129,26 +129,14 @@ pub(crate) struct Slab<'a> {
 
 /// Cuts arrays of components into slabs of the same lines.
 pub(crate) fn slabs<'a>(layout: &Layout, arrays: Vec<&'a mut [f64]>) -> Vec<Slab<'a>> {
-    slabs_of(layout, 0..layout.grid.time, arrays)
-}
-
-/// The same for the lines of a stretch of time.
-pub(crate) fn slabs_of<'a>(
-    layout: &Layout,
-    times: Range<usize>,
-    arrays: Vec<&'a mut [f64]>,
-) -> Vec<Slab<'a>> {
-    let (cells, places) = (layout.grid.cells(), layout.grid.places());
-    let length = *layout.grid.space.last().expect("an axis");
+    let (cells, length) = (layout.grid.cells(), *layout.grid.space.last().expect("an axis"));
     let lines = (SLAB / length).max(1);
-    let first = times.start * places / length;
-    let mut slabs: Vec<Slab<'a>> = (0..(times.len() * places / length).div_ceil(lines))
-        .map(|slab| Slab { first: first + slab * lines, parts: Vec::new() })
+    let mut slabs: Vec<Slab<'a>> = (0..(cells / length).div_ceil(lines))
+        .map(|slab| Slab { first: slab * lines, parts: Vec::new() })
         .collect();
     for array in arrays {
         for component in array.chunks_mut(cells) {
-            let stretch = &mut component[times.start * places..times.end * places];
-            for (slab, part) in slabs.iter_mut().zip(stretch.chunks_mut(lines * length)) {
+            for (slab, part) in slabs.iter_mut().zip(component.chunks_mut(lines * length)) {
                 slab.parts.push(part);
             }
         }

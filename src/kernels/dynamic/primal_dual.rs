@@ -1,12 +1,10 @@
 //! Both steps of an iteration in one pass over memory, once the pressure is known.
 
-use std::ops::Range;
-
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::dual::{self, Centre, DualStep};
-use super::lines::slabs_of;
+use super::lines::slabs;
 use super::{Layout, Shape, primal, variants};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
@@ -29,10 +27,6 @@ pub(crate) static SHADER: Shader = shader!(
     [Read, Read, Read, Read, Read, Read, Write, Write, Write],
     variants!([("FORCED", 0)], [("FORCED", 1)])
 );
-
-/// Cells that the CPU takes through both steps at a time, about: so that the second finds in the
-/// last level of the cache what the first has read and written.
-const STRETCH: usize = 1 << 16;
 
 /// What [`primal::primal`] and then [`dual::dual`] do, with the same relaxation: `next` becomes U',
 /// `next_dual` y', and `roots` those of the projections.
@@ -60,7 +54,7 @@ pub(crate) fn primal_dual(
     check_length("the next state", next.len(), layout.numbers())?;
     check_length("the next dual", next_dual.len(), layout.numbers())?;
     let Backend::Gpu(gpu) = engine.backend() else {
-        let step_of_state = primal::Twin {
+        let first = primal::Twin {
             layout,
             state: layout.split(state.host()?),
             dual: layout.split(dual.host()?),
@@ -70,26 +64,26 @@ pub(crate) fn primal_dual(
             relaxation: step.relaxation,
         };
         let (end, metric) = (end.host()?, metric.host()?);
-        let (next, roots) = (next.host_mut()?, roots.host_mut()?);
-        let next_dual = next_dual.host_mut()?;
+        let (next, next_dual) = (next.host_mut()?, next_dual.host_mut()?);
+        let roots = roots.host_mut()?;
+        // On the CPU the steps are bound by arithmetic: what one of them wrote need not be in a near
+        // cache, and to compute faces twice would not pay.
         engine.run_twin(SHADER.name, || {
-            for (first, second) in stretches(layout) {
-                slabs_of(layout, first, vec![&mut *next])
-                    .into_par_iter()
-                    .for_each(|mut slab| primal::run(&step_of_state, &mut slab));
-                let centre = Centre {
-                    layout,
-                    state: step_of_state.state.clone(),
-                    next: layout.split(next),
-                    end,
-                    metric: metric.chunks(places).collect(),
-                    extrapolation: step.extrapolation,
-                };
-                let twin = dual::Twin { centre, dual: step_of_state.dual.clone(), step };
-                slabs_of(layout, second, vec![&mut *next_dual, &mut *roots])
-                    .into_par_iter()
-                    .for_each(|mut slab| dual::run(&twin, &mut slab));
-            }
+            slabs(layout, vec![&mut *next])
+                .into_par_iter()
+                .for_each(|mut slab| primal::run(&first, &mut slab));
+            let centre = Centre {
+                layout,
+                state: first.state.clone(),
+                next: layout.split(next),
+                end,
+                metric: metric.chunks(places).collect(),
+                extrapolation: step.extrapolation,
+            };
+            let second = dual::Twin { centre, dual: first.dual.clone(), step };
+            slabs(layout, vec![next_dual, roots])
+                .into_par_iter()
+                .for_each(|mut slab| dual::run(&second, &mut slab));
         });
         return Ok(());
     };
@@ -123,16 +117,4 @@ pub(crate) fn primal_dual(
             work: 5.0 * cells as f64,
         },
     )
-}
-
-/// Stretches of time whose states move, each with the one whose duals then can: these need the
-/// density at the end of their last cells, which is the next stretch's but at the end of time.
-fn stretches(layout: &Layout) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
-    let time = layout.grid.time;
-    let each = STRETCH.div_ceil(layout.grid.places());
-    (0..time).step_by(each).map(move |first| {
-        let end = (first + each).min(time);
-        let ready = if end == time { time } else { end - 1 };
-        (first..end, first.saturating_sub(1)..ready)
-    })
 }

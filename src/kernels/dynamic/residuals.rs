@@ -1,6 +1,7 @@
 //! How far an iteration is from a solution.
 
 use bytemuck::{Pod, Zeroable};
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::dual::{Centre, DualStep};
@@ -87,7 +88,7 @@ pub(crate) fn residuals(
         return Ok(engine.run_twin(SHADER.name, || {
             let all: Vec<Sums> = slabs(layout, vec![&mut nothing])
                 .into_par_iter()
-                .map(|slab| twin.run(&slab))
+                .map(|slab| run(&twin, &slab))
                 .collect();
             Sums::total(&all)
         }));
@@ -152,90 +153,111 @@ struct Twin<'a> {
     step: DualStep,
 }
 
+/// The sums over the lines of a slab.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+fn run(twin: &Twin<'_>, slab: &Slab<'_>) -> Sums {
+    twin.run(slab)
+}
+
 impl Twin<'_> {
+    #[inline(always)]
     fn run(&self, slab: &Slab<'_>) -> Sums {
-        let layout = self.centre.layout;
+        let Self { centre, step, .. } = self;
+        let layout = centre.layout;
         let dimension = layout.dimension();
         let length = *layout.grid.space.last().expect("an axis");
         let zeros = |count: usize| vec![vec![0.0; length]; count];
-        let mut planned = zeros(layout.components());
+        let mut planned = vec![0.0; length];
         let mut duals = zeros(layout.components());
         let mut primal = zeros(layout.components());
         let mut turned = zeros(dimension);
-        let mut total = Sums::default();
+        // For each place in a line its own: additions do not wait for one another.
+        let mut sums = std::array::from_fn(|_| vec![0.0; length]);
         for (line, _) in slab.lines(layout) {
-            let line = &line;
-            for (component, axis) in layout.staggered() {
-                let planned = &mut planned[component];
-                self.centre.interpolate(line, component, axis, planned);
-                total.unrest += self.unrest(line, component, axis);
-            }
-            if let Some(component) = layout.source_component() {
-                self.centre.source(line, component, &mut planned[component]);
-                total.unrest += self.unrest_of_source(line, component);
-            }
             for (component, (dual, primal)) in duals.iter_mut().zip(&mut primal).enumerate() {
-                for (lane, dual) in dual.iter_mut().enumerate() {
-                    let cell = line.start + lane;
-                    *dual = self.dual[component][cell] + self.dual_change(component, cell);
-                }
+                let before = line.of(self.dual[component]);
+                project(before, line.of(self.next_dual[component]), step.relaxation, dual);
                 primal.copy_from_slice(dual);
             }
-            let shares = &self.roots[line.cells()];
+            let shares = line.of(self.roots);
             for field in 0..layout.fields {
                 let momenta = field * dimension..(field + 1) * dimension;
                 let primal = &mut primal[momenta];
-                self.centre.turn(line, field, false, primal, &mut turned);
+                centre.turn(&line, field, false, primal, &mut turned);
                 for (axis, primal) in primal.iter_mut().enumerate() {
-                    let lambda = self.centre.eigenvalue(line, field, axis);
+                    let lambda = centre.eigenvalue(&line, field, axis);
                     let all = primal.iter_mut().zip(lambda).zip(shares);
-                    all.for_each(|((b, lambda), r)| *b *= 0.5 * r / (self.step.sigma * lambda));
+                    all.for_each(|((b, lambda), r)| *b *= 0.5 * r / (step.sigma * lambda));
                 }
-                self.centre.turn(line, field, true, primal, &mut turned);
+                centre.turn(&line, field, true, primal, &mut turned);
             }
             let density = primal[layout.density()].iter_mut().zip(shares);
-            density.for_each(|(density, r)| *density = r / self.step.sigma);
+            density.for_each(|(density, r)| *density = r / step.sigma);
             if let Some(component) = layout.source_component() {
                 let all = primal[component].iter_mut().zip(shares);
-                let per_root = 0.5 / (self.step.sigma * self.step.reaction);
+                let per_root = 0.5 / (step.sigma * step.reaction);
                 all.for_each(|(source, r)| *source *= r * per_root);
+                centre.source(&line, component, &mut planned);
+                add_terms(&primal[component], &planned, &duals[component], &mut sums);
+                self.add_unrest_of_source(&line, component, &mut sums[2]);
             }
-            for ((v, dual), planned) in primal.iter().zip(&duals).zip(&planned) {
-                for ((v, y), u) in v.iter().zip(dual).zip(planned) {
-                    total.gap += (v - u) * (v - u);
-                    total.size += v * v;
-                    total.dual_size += y * y;
-                    total.energy += y * v;
-                    total.paired += y * u;
-                }
+            for (component, axis) in layout.staggered() {
+                centre.interpolate(&line, component, axis, &mut planned);
+                add_terms(&primal[component], &planned, &duals[component], &mut sums);
+                self.add_unrest(&line, component, axis, &mut sums[2]);
             }
         }
-        total
+        Sums::of(&sums.map(|sums| sums.iter().sum()))
     }
 
-    /// ~y - y of an entry.
-    fn dual_change(&self, component: usize, cell: usize) -> f64 {
-        (self.next_dual[component][cell] - self.dual[component][cell]) / self.step.relaxation
+    /// Adds |(U - ~U)/tau - I^T (y - ~y)|² at the faces of a component below the cells of a line.
+    #[inline(always)]
+    fn add_unrest(&self, line: &Line, component: usize, axis: usize, sums: &mut [f64]) {
+        let [before, after] = [self.dual[component], self.next_dual[component]];
+        let below = line.below(axis, before).iter().zip(line.below(axis, after));
+        let first = line.length - below.len();
+        let inner = |all| line.of(all)[first..].iter();
+        let own = inner(before).zip(inner(after));
+        let states = inner(self.centre.state[component]).zip(inner(self.centre.next[component]));
+        let (half, pull) = (0.5 / self.step.relaxation, 1.0 / (self.step.relaxation * self.tau));
+        let faces = below.zip(own).zip(states);
+        for (sum, ((below, own), state)) in sums[first..].iter_mut().zip(faces) {
+            let unrest =
+                half * ((below.1 - below.0) + (own.1 - own.0)) - pull * (state.1 - state.0);
+            *sum += unrest * unrest;
+        }
     }
 
-    /// (~U - U) / tau of an entry.
-    fn pull(&self, component: usize, cell: usize) -> f64 {
+    fn add_unrest_of_source(&self, line: &Line, component: usize, sums: &mut [f64]) {
+        let own = line.of(self.dual[component]).iter().zip(line.of(self.next_dual[component]));
         let (state, next) = (self.centre.state[component], self.centre.next[component]);
-        (next[cell] - state[cell]) / (self.step.relaxation * self.tau)
+        let states = line.of(state).iter().zip(line.of(next));
+        for (sum, (own, state)) in sums.iter_mut().zip(own.zip(states)) {
+            let unrest = (own.1 - own.0) - (state.1 - state.0) / self.tau;
+            *sum += (unrest / self.step.relaxation).powi(2);
+        }
     }
+}
 
-    fn unrest(&self, line: &Line, component: usize, axis: usize) -> f64 {
-        let stride = self.centre.layout.stride(axis);
-        let squares = line.with_lower(axis).map(|lane| {
-            let cell = line.start + lane;
-            let change = |cell| self.dual_change(component, cell);
-            (0.5 * (change(cell - stride) + change(cell)) - self.pull(component, cell)).powi(2)
-        });
-        squares.sum()
+/// ~y from y and y'.
+#[inline(always)]
+fn project(before: &[f64], after: &[f64], relaxation: f64, out: &mut [f64]) {
+    for (out, (before, after)) in out.iter_mut().zip(before.iter().zip(after)) {
+        *out = before + (after - before) / relaxation;
     }
+}
 
-    fn unrest_of_source(&self, line: &Line, component: usize) -> f64 {
-        let unrest = |cell| self.dual_change(component, cell) - self.pull(component, cell);
-        line.cells().map(|cell| unrest(cell).powi(2)).sum()
+/// Adds what a component of V, I ~U and ~y has in all sums but that of unrest.
+#[inline(always)]
+fn add_terms(v: &[f64], u: &[f64], y: &[f64], sums: &mut [Vec<f64>; 6]) {
+    let [gap, size, _, dual_size, energy, paired] = sums;
+    let (first, second) = (gap.iter_mut().zip(size), dual_size.iter_mut().zip(energy).zip(paired));
+    for (((v, u), y), (first, second)) in v.iter().zip(u).zip(y).zip(first.zip(second)) {
+        *first.0 += (v - u) * (v - u);
+        *first.1 += v * v;
+        let ((dual_size, energy), paired) = second;
+        *dual_size += y * y;
+        *energy += y * v;
+        *paired += y * u;
     }
 }
