@@ -67,7 +67,7 @@ impl Arguments {
         let count = self.particles as usize;
         let particles = Particles::trace(solution, problem, count, self.common.seed)?;
         // Thin mass shows on white paper.
-        let style = Style::new(Colormap::Ink).scale(Scale::Quantile(0.999)).gamma(0.7);
+        let style = Style::new(Colormap::Ink).scale(Scale::Quantile(0.999)).gamma(0.6);
         paths::save_png(path, problem, solution, &particles, &style)?;
         Ok(Some(particles))
     }

@@ -16,6 +16,8 @@ pub(super) struct Cloud {
     pub places: Array2<f64>,
     /// The share of its cell that it stands for.
     share: f64,
+    /// Points along the axes of the primary space.
+    sides: Vec<usize>,
 }
 
 impl Cloud {
@@ -44,12 +46,35 @@ impl Cloud {
             Some(map) => map.at(domain, points.view()),
             None => points,
         };
-        Self { cells, places, share }
+        Self { cells, places, share, sides: fine }
     }
 
     /// The mass that each point carries; what is below nothing has not converged yet.
     pub fn masses<'a>(&'a self, density: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
         self.cells.iter().map(|cell| self.share * density[*cell].max(0.0))
+    }
+
+    /// How much light falls on the surface that a plane is taken to among three dimensions, from 0
+    /// to 1; `None` for what is no surface.
+    pub fn light(&self, index: usize) -> Option<f64> {
+        /// From the right, the front and above.
+        const FROM: [f64; 3] = [0.3, 0.6, 0.74];
+        let [rows, columns] = *self.sides.as_slice() else { return None };
+        let (row, column) = (index / columns, index % columns);
+        let along = |below: usize, above: usize| -> [f64; 3] {
+            std::array::from_fn(|axis| self.places[[above, axis]] - self.places[[below, axis]])
+        };
+        let at = |row: usize, column: usize| row * columns + column;
+        let down = along(at(row.saturating_sub(1), column), at((row + 1).min(rows - 1), column));
+        let right =
+            along(at(row, column.saturating_sub(1)), at(row, (column + 1).min(columns - 1)));
+        let normal: [f64; 3] = std::array::from_fn(|axis| {
+            let (next, last) = ((axis + 1) % 3, (axis + 2) % 3);
+            down[next] * right[last] - down[last] * right[next]
+        });
+        let length = normal.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let cosine = normal.iter().zip(FROM).map(|(x, y)| x * y).sum::<f64>().abs() / length;
+        Some(if cosine.is_finite() { cosine.min(1.0) } else { 1.0 })
     }
 
     /// The mass in even bins between these bounds along the last axes, on one axis (1, bins); each

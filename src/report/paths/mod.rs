@@ -22,16 +22,18 @@ const GAP: u32 = 24;
 /// The colour of the frames of panels.
 const FRAME: [u8; 3] = [150, 150, 150];
 /// Densities take this share of the colours, so that curves stand out on the densest.
-const DEPTH: f64 = 0.6;
+const DEPTH: f64 = 0.7;
 /// A surface is shaded by this much where nothing passes, so that its shape is seen.
-const LEAST_SHADE: f64 = 0.12;
+const LEAST_SHADE: f64 = 0.06;
+/// What a surface that no light falls on loses of its brightness.
+const DARKEST: f64 = 0.45;
 /// Curves take these levels of the colours of Magma, from the start to the end: off white paper,
 /// and off dark ink.
 const FIRST_LEVEL: f64 = 60.0;
 const LAST_LEVEL: f64 = 205.0;
 /// The width of a curve, and the radius of the dots at its ends, in pixels.
 const WIDTH: f32 = 1.0;
-const RADIUS: f32 = 2.0;
+const RADIUS: f32 = 1.7;
 /// More curves than this are fainter.
 const FEW: f64 = 150.0;
 /// Bins along the longer axis of a space that a map leads to.
@@ -227,6 +229,8 @@ impl Drawing<'_> {
             let spot = self.spot(0, &place(index));
             if surface {
                 let colour = self.shade(&palette, LEAST_SHADE + (1.0 - LEAST_SHADE) * part);
+                let light = 1.0 - DARKEST * (1.0 - cloud.light(index).unwrap_or(1.0));
+                let colour = colour.map(|level| (f64::from(level) * light).round() as u8);
                 self.canvas.dots([spot], colour, 1.0, 1.5);
             } else if part > 0.02 {
                 let colour = self.shade(&palette, part);
