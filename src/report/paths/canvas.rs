@@ -53,7 +53,7 @@ impl Canvas {
                 builder.line_to(u, v);
             }
         }
-        let stroke = Stroke { width, line_cap: tiny_skia::LineCap::Round, ..Stroke::default() };
+        let stroke = Stroke { width, ..Stroke::default() };
         if let Some(path) = builder.finish() {
             let paint = paint(colour, opacity);
             self.pixels.stroke_path(&path, &paint, &stroke, Transform::identity(), None);

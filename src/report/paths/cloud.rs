@@ -2,11 +2,14 @@
 
 use ndarray::{Array2, ArrayView1, ArrayViewD};
 
+use super::view::nearness;
 use crate::dynamic::{Domain, Map};
 
 /// Points in every cell along an axis, at most, and in all.
 const MOST_PARTS: usize = 8;
 const MOST_POINTS: usize = 1 << 18;
+/// Of a volume that is seen through, less are enough.
+const MOST_IN_VOLUME: usize = 1 << 15;
 
 /// Points all over the cells, and where a map takes them.
 pub(super) struct Cloud {
@@ -25,7 +28,8 @@ impl Cloud {
     pub fn new(domain: &Domain, map: Option<&Map>) -> Self {
         let dimension = domain.dimension();
         let places: usize = domain.cells().iter().product();
-        let enough = |parts: &usize| places * parts.pow(dimension as u32) <= MOST_POINTS;
+        let most = if dimension == 3 && map.is_none() { MOST_IN_VOLUME } else { MOST_POINTS };
+        let enough = |parts: &usize| places * parts.pow(dimension as u32) <= most;
         let parts = (2..=MOST_PARTS).rev().find(enough).unwrap_or(1);
         let fine: Vec<usize> = domain.cells().iter().map(|cells| cells * parts).collect();
         let count: usize = fine.iter().product();
@@ -57,8 +61,8 @@ impl Cloud {
     /// How much light falls on the surface that a plane is taken to among three dimensions, from 0
     /// to 1; `None` for what is no surface.
     pub fn light(&self, index: usize) -> Option<f64> {
-        /// From the right, the front and above.
-        const FROM: [f64; 3] = [0.3, 0.6, 0.74];
+        /// From the left, the front and above.
+        const FROM: [f64; 3] = [0.25, -0.65, 0.72];
         let [rows, columns] = *self.sides.as_slice() else { return None };
         let (row, column) = (index / columns, index % columns);
         let along = |below: usize, above: usize| -> [f64; 3] {
@@ -73,8 +77,10 @@ impl Cloud {
             down[next] * right[last] - down[last] * right[next]
         });
         let length = normal.iter().map(|x| x * x).sum::<f64>().sqrt();
-        let cosine = normal.iter().zip(FROM).map(|(x, y)| x * y).sum::<f64>().abs() / length;
-        Some(if cosine.is_finite() { cosine.min(1.0) } else { 1.0 })
+        // What is seen is the side that faces the eye.
+        let side = nearness(&normal).signum();
+        let cosine = side * normal.iter().zip(FROM).map(|(x, y)| x * y).sum::<f64>() / length;
+        Some(if cosine.is_finite() { cosine.clamp(0.0, 1.0) } else { 1.0 })
     }
 
     /// The mass in even bins between these bounds along the last axes, on one axis (1, bins); each

@@ -25,6 +25,9 @@ const FRAME: [u8; 3] = [150, 150, 150];
 const DEPTH: f64 = 0.7;
 /// A surface is shaded by this much where nothing passes, so that its shape is seen.
 const LEAST_SHADE: f64 = 0.06;
+/// Points of a volume with less than this share of the most are left out: what is in front must not
+/// hide what is behind.
+const LEAST_IN_VOLUME: f64 = 0.1;
 /// What a surface that no light falls on loses of its brightness.
 const DARKEST: f64 = 0.45;
 /// Curves take these levels of the colours of Magma, from the start to the end: off white paper,
@@ -35,7 +38,7 @@ const LAST_LEVEL: f64 = 205.0;
 const WIDTH: f32 = 1.0;
 const RADIUS: f32 = 1.7;
 /// More curves than this are fainter.
-const FEW: f64 = 150.0;
+const FEW: f64 = 60.0;
 /// Bins along the longer axis of a space that a map leads to.
 const BINS: usize = 80;
 
@@ -47,7 +50,8 @@ const BINS: usize = 80;
 /// Curves are coloured by time, from dark to bright, with dots where they start and end. A space of
 /// one dimension is shown over time, which runs to the right. In the plane the first axis runs
 /// down and the second to the right, as in all pictures, and the shade is the mass that passes, over
-/// all time. A space of three dimensions is seen from above, with its third axis up.
+/// all time. A space of three dimensions is seen from above, with its third axis up, the
+/// first to the front and right, the second to the back and right.
 ///
 /// The style gives the colours of densities, their scale and gamma; panels have a fixed size.
 ///
@@ -232,9 +236,9 @@ impl Drawing<'_> {
                 let light = 1.0 - DARKEST * (1.0 - cloud.light(index).unwrap_or(1.0));
                 let colour = colour.map(|level| (f64::from(level) * light).round() as u8);
                 self.canvas.dots([spot], colour, 1.0, 1.5);
-            } else if part > 0.02 {
+            } else if part > LEAST_IN_VOLUME {
                 let colour = self.shade(&palette, part);
-                self.canvas.dots([spot], colour, 0.35 * part as f32, 3.0);
+                self.canvas.dots([spot], colour, 0.3 * part as f32, 2.0);
             }
         }
     }
@@ -263,9 +267,12 @@ impl Drawing<'_> {
             self.canvas.lines(steps, colour(time), opacity, WIDTH);
         }
         for (node, time) in [(0, 0.0), (nodes - 1, 1.0)] {
-            let ring = [255; 3];
-            self.canvas.dots(spots[node].iter().copied(), ring, opacity, RADIUS + 0.7);
-            self.canvas.dots(spots[node].iter().copied(), colour(time), opacity, RADIUS);
+            let ends = || spots[node].iter().copied();
+            // On a line they would cover each other.
+            if !matches!(self.panel.view, View::Line { .. }) {
+                self.canvas.dots(ends(), [255; 3], opacity, RADIUS + 0.7);
+            }
+            self.canvas.dots(ends(), colour(time), opacity, RADIUS);
         }
     }
 }

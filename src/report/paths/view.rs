@@ -7,9 +7,10 @@ use super::cloud::Bounds;
 const LONGER: f64 = 320.0;
 const SHORTER: f64 = 120.0;
 
-/// How far the first axis of a space of three is turned to the left, and how far it is seen from
-/// above.
-const AZIMUTH: f64 = 0.5;
+/// How far the first axis of a space of three, which comes to the front, is turned to the right,
+/// and how far it is seen from above. The diagonal, on which greys lie and much of what is moved,
+/// is then seen from the side.
+const AZIMUTH: f64 = 0.9;
 const ELEVATION: f64 = 0.5;
 /// The share of a panel that the box around a space of three fills.
 const FILLED: f64 = 0.96;
@@ -20,7 +21,8 @@ pub(super) enum View {
     Line { nodes: usize },
     /// The first axis down, the second to the right.
     Plane,
-    /// From a corner above: the first axis comes to the front, the third one is up.
+    /// From a corner above: the first axis comes to the front and right, the second goes back
+    /// and right, the third is up.
     Solid { scale: f64, centre: [f64; 2] },
 }
 
@@ -93,14 +95,14 @@ impl Panel {
 
 /// Turned so that the first two numbers are to the right and down.
 fn turned(place: &[f64]) -> [f64; 2] {
-    let right = place[1] * AZIMUTH.cos() - place[0] * AZIMUTH.sin();
-    let front = place[0] * AZIMUTH.cos() + place[1] * AZIMUTH.sin();
+    let right = place[1] * AZIMUTH.cos() + place[0] * AZIMUTH.sin();
+    let front = place[0] * AZIMUTH.cos() - place[1] * AZIMUTH.sin();
     [right, front * ELEVATION.sin() - place[2] * ELEVATION.cos()]
 }
 
 /// How near to the eye a place of three coordinates is.
 pub(super) fn nearness(place: &[f64]) -> f64 {
-    let front = place[0] * AZIMUTH.cos() + place[1] * AZIMUTH.sin();
+    let front = place[0] * AZIMUTH.cos() - place[1] * AZIMUTH.sin();
     front * ELEVATION.cos() + place[2] * ELEVATION.sin()
 }
 
