@@ -118,8 +118,7 @@ impl Field {
         let density: f64 = corners(&cells, &self.cells)
             .map(|(cell, share)| share * ((1.0 - part) * start[cell] + part * end[cell]))
             .sum();
-        // The condition is false for NaN too.
-        if !(density > self.floor) {
+        if density.is_nan() || density <= self.floor {
             return velocity;
         }
         for (along, velocity) in velocity.iter_mut().enumerate().take(dimension) {
