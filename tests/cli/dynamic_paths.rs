@@ -36,8 +36,8 @@ fn curves_of_particles_are_drawn_and_kept() {
         assert_eq!(particles.shape(), [9, 30, 2]);
         let mean = |node: usize| particles.index_axis(Axis(0), node).mean_axis(Axis(0)).unwrap();
         for (node, place) in [(0, [0.3, 0.4]), (8, [0.7, 0.6])] {
-            for axis in 0..2 {
-                assert!((mean(node)[axis] - place[axis]).abs() < 0.05, "{}", mean(node));
+            for (found, x) in mean(node).iter().zip(place) {
+                assert!((found - x).abs() < 0.05, "{}", mean(node));
             }
         }
         assert_eq!(particles, run("1"));
