@@ -7,6 +7,8 @@ mod barycenter;
 mod dynamic;
 #[path = "cli/dynamic_laws.rs"]
 mod dynamic_laws;
+#[path = "cli/dynamic_paths.rs"]
+mod dynamic_paths;
 #[path = "cli/flat.rs"]
 mod flat;
 #[path = "cli/free_support.rs"]

@@ -70,6 +70,11 @@ impl Domain {
         self.grid.space.len()
     }
 
+    /// Lengths of the sides of the box.
+    pub fn lengths(&self) -> &[f64] {
+        &self.sides
+    }
+
     /// The centre of a cell.
     pub fn centre(&self, cell: &[usize]) -> Vec<f64> {
         let axes = cell.iter().zip(&self.grid.space).zip(&self.sides);

@@ -113,7 +113,7 @@ impl Law {
         for row in 0..given.rows() {
             let range = given.starts[row] as usize..given.starts[row + 1] as usize;
             let weights = &mut given.weights[range];
-            if let Some(weight) = weights.iter().find(|weight| !(**weight >= 0.0)) {
+            if let Some(weight) = weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
                 let problem = format!("an entry of cell {row} is {weight}");
                 return Err(Error::data("a law", problem, "give numbers from 0 up"));
             }

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayD, ArrayViewD};
 
 use super::metric::eigenbasis;
 use super::space::Tie;
-use super::{Domain, Space};
+use super::{Domain, Map, Space};
 use crate::error::{Error, Result};
 use crate::kernels::dynamic::Layout;
 
@@ -103,6 +103,11 @@ impl Problem {
     /// The weights of the spaces that move along.
     pub fn betas(&self) -> Vec<f64> {
         self.spaces.iter().map(|(_, beta)| *beta).collect()
+    }
+
+    /// The map into a space that moves along, the first being 1, where it is known.
+    pub fn map_of(&self, space: usize) -> Option<&Map> {
+        self.spaces.get(space.checked_sub(1)?)?.0.map()
     }
 
     /// True where a space has a cost of frames, whose gradient the iteration needs.

@@ -113,11 +113,11 @@ pub fn solve_from(
         }
         system.accept();
         run.pace.advance();
-        if let Some(keeper) = &mut keeper {
-            if kept.elapsed().as_secs_f64() >= control.checkpoint_seconds {
-                keeper(&run.checkpoint(&identity, &system)?)?;
-                kept = Instant::now();
-            }
+        if let Some(keeper) = &mut keeper
+            && kept.elapsed().as_secs_f64() >= control.checkpoint_seconds
+        {
+            keeper(&run.checkpoint(&identity, &system)?)?;
+            kept = Instant::now();
         }
     };
     let (primary, coupled) = system.points(steps)?;

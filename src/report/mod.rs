@@ -4,5 +4,6 @@ pub mod animation;
 pub mod dynamic;
 pub mod gromov;
 pub mod mosaic;
+pub mod paths;
 pub mod picture;
 pub mod record;

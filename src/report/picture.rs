@@ -206,7 +206,7 @@ impl Style {
         Self { gamma, ..self }
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         if !(self.gamma > 0.0 && self.gamma.is_finite()) {
             return Err(Error::parameter("gamma", format!("is {}", self.gamma), "use 1 or 0.5"));
         }
@@ -222,7 +222,7 @@ impl Style {
     }
 
     /// For each density, the mass that gets the last colour.
-    fn tops(&self, densities: &[ArrayViewD<'_, f64>]) -> Vec<f64> {
+    pub(super) fn tops(&self, densities: &[ArrayViewD<'_, f64>]) -> Vec<f64> {
         let own = densities.iter().map(|density| density.iter().copied().fold(0.0, larger));
         match self.scale {
             Scale::Own => own.collect(),
@@ -370,7 +370,7 @@ fn draw(density: ArrayViewD<'_, f64>, top: f64, style: &Style) -> Result<GrayIma
 }
 
 /// The share of the top that a value reaches, in `[0, 1]`.
-fn share(value: f64, top: f64) -> f64 {
+pub(super) fn share(value: f64, top: f64) -> f64 {
     // The first condition is false for NaN too, the second where no value is positive.
     if value > 0.0 && top > 0.0 { (value / top).min(1.0) } else { 0.0 }
 }

@@ -132,14 +132,23 @@ pub(super) struct Arguments {
     relaxation: f64,
     /// Write the motion as an animation: .gif, or .png or .apng for animated PNG
     #[arg(long, value_name = "FILE", 
-          required_unless_present_any = ["picture", "npz", "json", "checkpoint"])]
+          required_unless_present_any = ["picture", "paths", "npz", "json", "checkpoint"])]
     out: Option<PathBuf>,
     /// Write up to 9 frames side by side
     #[arg(long, value_name = "FILE.png")]
     picture: Option<PathBuf>,
+    /// Write the curves of particles over the density, a panel for every space with a map: over
+    /// time on a line, else over all that passes; curves run from dark to bright
+    #[arg(long, value_name = "FILE.png")]
+    paths: Option<PathBuf>,
+    /// Particles whose curves are drawn, from the start density with --seed
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "paths",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    particles: u32,
     /// Write `rho`, the density at the nodes of time, (T + 1, cells...), of mean 1; the momenta
     /// `m_S_A` of space S along axis A on the faces of the cells, 0 being the primary space, where a
-    /// space has its own; `rho_S` on the bins of coupled ones; with --kappa the `source`
+    /// space has its own; `rho_S` on the bins of coupled ones; with --kappa the `source`; with
+    /// --paths the `particles`, (T + 1, particles, axes)
     #[arg(long, value_name = "FILE.npz")]
     npz: Option<PathBuf>,
     /// Keep all that is needed to go on, in the end and every now and then: .npz
@@ -280,13 +289,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     for (option, path, endings) in [
         ("--out", &arguments.out, &["gif", "png", "apng"][..]),
         ("--picture", &arguments.picture, &["png"]),
+        ("--paths", &arguments.paths, &["png"]),
         ("--npz", &arguments.npz, &["npz"]),
         ("--checkpoint", &arguments.checkpoint, &["npz"]),
     ] {
         path.iter().try_for_each(|path| outputs::check_ending(option, path, endings))?;
     }
-    let files = [&arguments.out, &arguments.picture, &arguments.npz, &arguments.checkpoint];
-    let files = files.into_iter().flatten().map(PathBuf::as_path);
+    let arrays = [&arguments.npz, &arguments.checkpoint];
+    let pictures = [&arguments.out, &arguments.picture, &arguments.paths];
+    let files = pictures.into_iter().chain(arrays).flatten().map(PathBuf::as_path);
     let mut session = Session::begin(&arguments.common, None, files)?;
     let (problem, form) = arguments.problem()?;
     problem.validate()?;

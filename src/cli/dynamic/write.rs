@@ -1,9 +1,10 @@
 //! Pictures, animations and arrays of a solution.
 
 use gaspard::Result;
-use gaspard::dynamic::{Problem, Solution};
+use gaspard::dynamic::{Particles, Problem, Solution};
 use gaspard::io::npz;
 use gaspard::report::animation::{self, Playback};
+use gaspard::report::paths;
 use gaspard::report::picture::{Colormap, Scale, Style, Upscale, strip, write_png};
 use ndarray::ArrayD;
 
@@ -32,6 +33,7 @@ impl Arguments {
                 .collect();
             write_png(path, &strip(&chosen, &style)?)?;
         }
+        let particles = self.particles(problem, solution)?;
         if let Some(path) = &self.npz {
             let mut arrays = vec![("rho".to_owned(), solution.density.clone())];
             let mut add = |space: usize, momenta: &[ArrayD<f64>]| {
@@ -52,8 +54,21 @@ impl Arguments {
                 arrays.extend(density.map(|density| (format!("rho_{}", space + 1), density)));
             }
             arrays.extend(solution.source.clone().map(|source| ("source".to_owned(), source)));
+            let curves = particles.map(|particles| particles.paths().clone().into_dyn());
+            arrays.extend(curves.map(|curves| ("particles".to_owned(), curves)));
             npz::write(path, &arrays)?;
         }
         Ok(())
+    }
+
+    /// The particles whose curves were asked for, once they are drawn.
+    fn particles(&self, problem: &Problem, solution: &Solution) -> Result<Option<Particles>> {
+        let Some(path) = &self.paths else { return Ok(None) };
+        let count = self.particles as usize;
+        let particles = Particles::trace(solution, problem, count, self.common.seed)?;
+        // Thin mass shows on white paper.
+        let style = Style::new(Colormap::Ink).scale(Scale::Quantile(0.999)).gamma(0.6);
+        paths::save_png(path, problem, solution, &particles, &style)?;
+        Ok(Some(particles))
     }
 }

@@ -15,21 +15,21 @@ pub(in crate::dynamic) fn exact_cost(
     frames: &[Vec<f64>],
     cancel: &mut dyn FnMut() -> bool,
 ) -> Result<f64> {
-    if let Places::Bins(bins) = places {
-        if bins.counts().len() == 1 {
-            let frames: Vec<Vec<f64>> = frames
-                .iter()
-                .map(|frame| {
-                    let mut frame = frame.clone();
-                    probabilities(&mut frame, FLOOR);
-                    frame
-                })
-                .collect();
-            let pairs = frames.windows(2);
-            return Ok(pairs
-                .map(|pair| line::transport(&pair[0], &pair[1], bins.width(0)).value)
-                .sum());
-        }
+    if let Places::Bins(bins) = places
+        && bins.counts().len() == 1
+    {
+        let frames: Vec<Vec<f64>> = frames
+            .iter()
+            .map(|frame| {
+                let mut frame = frame.clone();
+                probabilities(&mut frame, FLOOR);
+                frame
+            })
+            .collect();
+        let pairs = frames.windows(2);
+        return Ok(pairs
+            .map(|pair| line::transport(&pair[0], &pair[1], bins.width(0)).value)
+            .sum());
     }
     let points = places.points();
     let mut sum = 0.0;
