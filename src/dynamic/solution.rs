@@ -213,7 +213,7 @@ impl Solution {
     }
 
     /// The cost of a space with frames by exact transport from frame to frame, without its weight;
-    /// `None` for other spaces. On one axis of bins that is transport of histograms, elsewhere a
+    /// `None` for other spaces, and if it was cancelled. On one axis of bins that is transport of histograms, elsewhere a
     /// linear program between points, solved by the network simplex: where a move is shorter than
     /// the points are apart it says more than the move costs (spec 5.3).
     ///
@@ -236,7 +236,7 @@ impl Solution {
             .map(|frame| frame.iter().copied().collect())
             .collect();
         let rate = problem.domain.steps() as f64 / frames.stride as f64;
-        Ok(Some(rate * exact_cost(&frames.places, &chosen, cancel)?))
+        Ok(exact_cost(&frames.places, &chosen, cancel)?.map(|sum| rate * sum))
     }
 }
 

@@ -35,7 +35,9 @@ pub fn solve(
 
 /// [`solve`], from a checkpoint of an earlier solve of the same problem if there is one, while
 /// `keeper` takes checkpoints every now and then, and one in the end. A solve that goes on from one
-/// does the same, bit for bit, as one that was never stopped, on the same device.
+/// does the same, bit for bit, as one that was never stopped, on the same device and with the same
+/// control; but for one that was stopped before the warm iterations of frames were done, which are
+/// not made again.
 ///
 /// # Errors
 /// As [`solve`]; [`crate::Error::Data`] for a checkpoint of another problem, and what the keeper
@@ -70,9 +72,9 @@ pub fn solve_from(
         }
         None if problem.frames_weight().is_some() && control.warm_iterations > 0 => {
             let mut part = Part { observer: &mut *observer, part: (1, 2) };
-            warm(problem, control, engine, &metric, &mut part, &mut system)?;
+            run.interrupted = warm(problem, control, engine, &metric, &mut part, &mut system)?;
         }
-        None => system.start()?,
+        None => system.start(&|| observer.interrupted())?,
     }
     let mut part =
         Part { observer, part: if problem.frames_weight().is_some() { (2, 2) } else { (1, 1) } };
@@ -83,7 +85,8 @@ pub fn solve_from(
         run.iteration += 1;
         let steps = run.pace.steps();
         system.iterate(steps)?;
-        let last = run.iteration >= control.max_iterations || part.interrupted();
+        run.interrupted |= part.interrupted();
+        let last = run.iteration >= control.max_iterations || run.interrupted;
         if last || run.iteration.is_multiple_of(control.check_every) {
             let floor = ROUNDINGS * engine.unit_roundoff() * steps.sigma;
             let note = system.note(steps, floor, share)?;
@@ -96,7 +99,6 @@ pub fn solve_from(
                 residuals,
             });
             let converged = residuals.worst() <= control.tolerance;
-            run.interrupted |= part.interrupted();
             let progress = run.progress(control);
             run.interrupted |= part.progress(&progress) == ControlFlow::Break(());
             if !residuals.worst().is_finite() {
@@ -127,7 +129,7 @@ pub fn solve_from(
         run.pace.look_and_advance(run.residuals.worst(), run.iteration, control);
         keeper(&run.checkpoint(&identity, &system)?)?;
     }
-    let frame_costs = system.frame_costs()?;
+    let frame_costs = system.frame_costs(&|| part.interrupted())?;
     drop(system);
     let outcome = Outcome { primary, sigma: steps.sigma, coupled, frame_costs };
     let mut solution = Solution::new(problem, &metric, outcome)?;
@@ -150,7 +152,7 @@ fn validate_method(problem: &Problem, control: &Control) -> Result<()> {
     Ok(())
 }
 
-/// Starts a system from a motion of particles (spec 9, in the end).
+/// Starts a system from a motion of particles (spec 9, in the end); true if it was stopped.
 fn warm(
     problem: &Problem,
     control: &Control,
@@ -158,12 +160,12 @@ fn warm(
     metric: &[f64],
     observer: &mut dyn Observer,
     system: &mut System,
-) -> Result<()> {
+) -> Result<bool> {
     let particles = problem.of_particles();
     let own = particles.metric()?;
     let start = first_state(&particles);
     let mut first = System::new(&particles, Method::Relaxed, engine, &own, &start)?;
-    first.start()?;
+    first.start(&|| observer.interrupted())?;
     let control = Control {
         method: Method::Relaxed,
         max_iterations: control.warm_iterations,
@@ -175,13 +177,15 @@ fn warm(
         run.iteration += 1;
         let steps = run.pace.steps();
         first.iterate(steps)?;
-        let last = run.iteration >= control.max_iterations || observer.interrupted();
+        run.interrupted |= observer.interrupted();
+        let last = run.iteration >= control.max_iterations || run.interrupted;
         if last || run.iteration.is_multiple_of(control.check_every) {
             let floor = ROUNDINGS * engine.unit_roundoff() * steps.sigma;
             let note = first.note(steps, floor, share)?;
             run.residuals = note.residuals;
-            let stopped = observer.progress(&run.progress(&control)) == ControlFlow::Break(());
-            if last || stopped || note.residuals.worst() <= control.tolerance {
+            let flow = observer.progress(&run.progress(&control));
+            run.interrupted |= flow == ControlFlow::Break(());
+            if last || run.interrupted || note.residuals.worst() <= control.tolerance {
                 break steps;
             }
         }
@@ -191,5 +195,6 @@ fn warm(
     let (points, _) = first.points(steps)?;
     drop(first);
     let dual = with_other_metric(&particles.layout(), &own, metric, &points.dual);
-    system.resume_from(&points.state, &dual)
+    system.resume_from(&points.state, &dual, &|| run.interrupted || observer.interrupted())?;
+    Ok(run.interrupted)
 }

@@ -25,20 +25,14 @@ impl Form {
     /// # Errors
     /// As [`Bins::around`].
     pub fn space(self, map: Map, bins: Option<Bins>) -> Result<Space> {
-        let on_bins = |make: fn(Law, Bins) -> Result<Space>| {
-            let bins = match bins {
-                Some(bins) => bins,
-                None => Bins::usual(&map)?,
-            };
-            Ok(make(Law::deposit(&map, &bins)?, bins)?.known_as(map.clone()))
-        };
         match self {
             Self::Monge => Ok(Space::particles(map)),
             Self::Shared => Ok(Space::density(map)),
-            Self::Coupled => on_bins(Space::coupled),
-            Self::Kantorovich => {
-                on_bins(|law, bins| Space::frames(Frames::new(law, Places::Bins(bins))))
+            Self::Coupled => {
+                let bins = bins.map_or_else(|| Bins::usual(&map), Ok)?;
+                Ok(Space::coupled(Law::deposit(&map, &bins)?, bins)?.known_as(map))
             }
+            Self::Kantorovich => Ok(Space::frames(Frames::of_map(&map, bins)?)?.known_as(map)),
         }
     }
 }
@@ -186,6 +180,21 @@ impl Frames {
         Self { law, places, stride: 1, epsilon: None, floor: None, sweeps: 10 }
     }
 
+    /// Frames of the space that a map leads to, on `bins`, by default the usual ones.
+    ///
+    /// # Errors
+    /// As [`Bins::usual`] and [`Law::deposit`].
+    pub fn of_map(map: &Map, bins: Option<Bins>) -> Result<Self> {
+        let bins = bins.map_or_else(|| Bins::usual(map), Ok)?;
+        Ok(Self::new(Law::deposit(map, &bins)?, Places::Bins(bins)))
+    }
+
+    /// Frames of the cells themselves, where a map takes them.
+    pub fn of_cells(map: &Map) -> Self {
+        let cells = map.values().nrows();
+        Self::new(Law::identity(cells), Places::Points(map.values().clone()))
+    }
+
     /// A frame at every so many nodes of time only; it has to divide the steps of time.
     pub fn stride(mut self, stride: usize) -> Self {
         self.stride = stride;
@@ -212,7 +221,7 @@ impl Frames {
         self
     }
 
-    /// True for transport along one axis of bins, which is exact.
+    /// The bins of transport along one axis, which is exact.
     pub(super) fn on_a_line(&self) -> Option<&Bins> {
         match &self.places {
             Places::Bins(bins) if bins.counts().len() == 1 => Some(bins),

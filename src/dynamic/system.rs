@@ -6,6 +6,7 @@ use super::flow::{Flow, Gradients, Points, Steps};
 use super::frames::FrameCost;
 use super::setting::Setting;
 use super::space::Tie;
+use super::trace::larger;
 use super::{Problem, Residuals};
 use crate::engine::{Array, Engine};
 use crate::error::Result;
@@ -77,18 +78,19 @@ impl System {
     }
 
     /// Projects the state on those that keep mass, and finds the forces that act on it.
-    pub(super) fn start(&mut self) -> Result<()> {
+    pub(super) fn start(&mut self, stop: &dyn Fn() -> bool) -> Result<()> {
         self.primary.project()?;
-        self.settle()
+        self.settle(stop)
     }
 
-    /// Finds the forces on the state as it is, from potentials that have settled.
-    fn settle(&mut self) -> Result<()> {
+    /// Finds the forces on the state as it is, from potentials that have settled, or have been told
+    /// to `stop`.
+    fn settle(&mut self, stop: &dyn Fn() -> bool) -> Result<()> {
         let Self { primary, frames, .. } = self;
         let rate = primary.layout().rates[0];
         for cost in frames {
             cost.look(primary.layout(), primary.states().0, primary.end())?;
-            cost.settled_value(rate)?;
+            cost.settled_value(rate, stop)?;
         }
         self.find_gradient(0)
     }
@@ -176,7 +178,7 @@ impl System {
         for space in &mut self.coupled {
             sums.push(space.residuals(steps)?);
             let gap = space.gap(&self.primary, steps.relaxation)?;
-            coupling = Some(coupling.unwrap_or(0.0).max(gap));
+            coupling = Some(larger(coupling.unwrap_or(0.0), gap));
         }
         let mut residuals = Residuals { coupling, ..Residuals::of(&sums, floor) };
         if let Some(gradients) = gradients {
@@ -203,13 +205,14 @@ impl System {
         Ok((self.primary.points(steps.relaxation)?, coupled))
     }
 
-    /// The costs of all frames at the accepted state, without their weights.
-    pub(super) fn frame_costs(&mut self) -> Result<Vec<f64>> {
+    /// The costs of all frames at the accepted state, without their weights, by potentials that have
+    /// settled or have been told to `stop`.
+    pub(super) fn frame_costs(&mut self, stop: &dyn Fn() -> bool) -> Result<Vec<f64>> {
         let Self { primary, frames, .. } = self;
         let rate = primary.layout().rates[0];
         let costs = frames.iter_mut().map(|cost| {
             cost.look(primary.layout(), primary.states().0, primary.end())?;
-            cost.settled_value(rate)
+            cost.settled_value(rate, stop)
         });
         costs.collect()
     }
@@ -259,10 +262,15 @@ impl System {
     }
 
     /// Goes on from the state and dual variable of another problem on the same fields.
-    pub(super) fn resume_from(&mut self, state: &[f64], dual: &[f64]) -> Result<()> {
+    pub(super) fn resume_from(
+        &mut self,
+        state: &[f64],
+        dual: &[f64],
+        stop: &dyn Fn() -> bool,
+    ) -> Result<()> {
         let roots = vec![0.0; self.primary.layout().grid.cells()];
         self.primary.restore([state, dual, &roots])?;
-        self.settle()
+        self.settle(stop)
     }
 }
 

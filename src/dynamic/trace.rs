@@ -40,7 +40,7 @@ impl Residuals {
     /// beside |V|, it counts as no less than `floor`.
     pub(super) fn of(all: &[Sums], floor: f64) -> Self {
         let worst = |part: fn(&Sums, f64) -> f64| {
-            all.iter().map(|sums| part(sums, floor)).fold(0.0, f64::max)
+            all.iter().map(|sums| part(sums, floor)).fold(0.0, larger)
         };
         let total = |part: fn(&Sums) -> f64| all.iter().map(part).sum::<f64>();
         let (energy, size) = (total(|sums| sums.energy), total(|sums| sums.size));
@@ -57,6 +57,33 @@ impl Residuals {
 
     /// What the stop test looks at: the largest of all but the gap.
     pub fn worst(&self) -> f64 {
-        self.consistency.max(self.stationarity).max(self.coupling.unwrap_or(0.0))
+        let coupling = self.coupling.unwrap_or(0.0);
+        larger(larger(self.consistency, self.stationarity), coupling)
+    }
+}
+
+/// The larger one, or what is no number: an iteration that ran away has not converged.
+pub(super) fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_not_small() {
+        let none = f64::NAN;
+        for (consistency, stationarity, coupling) in
+            [(none, 0.1, None), (0.1, none, None), (0.1, 0.1, Some(none))]
+        {
+            let found = Residuals { consistency, stationarity, gap: None, coupling };
+            assert!(found.worst().is_nan());
+        }
+        let fine = Sums { gap: 1.0, size: 4.0, dual_size: 1.0, ..Sums::default() };
+        let broken = Sums { gap: none, ..fine };
+        assert!(Residuals::of(&[broken, fine], 0.0).worst().is_nan());
+        assert!(Residuals::of(&[fine, broken], 0.0).worst().is_nan());
+        assert_eq!(Residuals::of(&[fine, fine], 0.0).worst(), 0.5);
     }
 }

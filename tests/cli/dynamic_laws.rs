@@ -109,6 +109,18 @@ fn a_run_goes_on_from_its_checkpoint() {
 }
 
 #[test]
+fn bins_are_those_that_are_asked_for() {
+    let place = Workplace::new();
+    let example = ["dynamic", "--example", "6.3a", "--grid", "8x8x4", "--max-iterations", "20"];
+    for (more, bins) in [(&[][..], 32), (&["--bins", "16"], 16)] {
+        let ran =
+            place.run(&[&example[..], &["--npz", "way.npz", "--device", "cpu"], more].concat());
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        assert_eq!(place.unpack("way.npz", "rho_1").shape(), [5, bins]);
+    }
+}
+
+#[test]
 fn a_description_says_the_same_as_options() {
     let place = Workplace::new();
     place.write("heights.npy", &heights(10));

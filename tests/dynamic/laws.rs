@@ -149,6 +149,35 @@ fn laws_and_particles_go_together() {
     assert!(distance(&solutions[0].density, &solutions[1].density) < 1e-9);
 }
 
+/// Whoever stops a solve while it is still looking for a good start stops the whole of it.
+#[test]
+fn a_solve_is_stopped_at_its_start() {
+    let problem = Example::named("6.3a").unwrap();
+    let problem = problem.problem([10, 10], 6, Form::Kantorovich, 0.1).unwrap();
+    let control = Control { method: Method::Yan, tolerance: 0.0, ..Control::default() };
+    let mut looks = 0;
+    let mut once = |progress: &gaspard::Progress| {
+        looks += 1;
+        match progress.part {
+            (1, 2) if looks == 1 => std::ops::ControlFlow::Break(()),
+            _ => std::ops::ControlFlow::Continue(()),
+        }
+    };
+    let solution = gaspard::dynamic::solve(&problem, &control, &Engine::cpu(), &mut once).unwrap();
+    assert!(solution.interrupted && !solution.converged);
+    assert_eq!(solution.iterations, 1);
+    // And a cost that was cut short is none.
+    let cells = problem.domain().cells().to_vec();
+    let map = Map::scaling(&Domain::new(&cells, 6).unwrap(), 2.0).unwrap();
+    let flat = gaussian(problem.domain(), &[0.4, 0.4], 0.2);
+    let other = gaussian(problem.domain(), &[0.6, 0.5], 0.2);
+    let tied = Problem::new(problem.domain(), flat.view(), other.view()).unwrap();
+    let tied = tied.space(Space::frames(Frames::of_cells(&map)).unwrap(), 0.1).unwrap();
+    let solution = run(&tied, &Control { method: Method::Yan, ..fixed(2, 0.2) }, &Engine::cpu());
+    assert!(solution.exact_cost(&tied, 1, &mut || false).unwrap().unwrap() > 0.0);
+    assert_eq!(solution.exact_cost(&tied, 1, &mut || true).unwrap(), None);
+}
+
 #[test]
 fn what_frames_cannot_be_is_refused() {
     let domain = Domain::new(&[4, 5], 6).unwrap();

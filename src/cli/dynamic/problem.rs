@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gaspard::dynamic::paper::Example;
-use gaspard::dynamic::{Bins, Domain, Form, Frames, Law, Map, Places, Problem, Space};
+use gaspard::dynamic::{Bins, Domain, Form, Frames, Map, Problem, Space};
 use gaspard::{Error, Result};
 
 use super::source::Source;
@@ -16,7 +16,7 @@ impl Arguments {
             (Some(name), ..) => {
                 let example = Example::named(name)?;
                 let form = self.form.unwrap_or(example.form.into());
-                (self.example_problem(example, form.into())?, form)
+                (self.example_problem(example, form)?, form)
             }
             (None, Some(path), ..) => spec::read(path, self)?,
             (None, None, Some(start), Some(end)) => {
@@ -33,7 +33,7 @@ impl Arguments {
         }
     }
 
-    fn example_problem(&self, example: &Example, form: Form) -> Result<Problem> {
+    fn example_problem(&self, example: &Example, form: FormOption) -> Result<Problem> {
         let (cells, steps) = match &self.grid {
             None => ([64, 64], STEPS),
             Some(Sides { cells, steps }) => match cells.as_slice() {
@@ -53,16 +53,11 @@ impl Arguments {
                 return Err(Error::parameter("--beta", problem, "give one"));
             }
         };
-        if form == Form::Kantorovich {
-            let domain = Domain::new(&cells, steps)?;
-            let (problem, map) = (example.ends(&domain)?, example.map(&domain)?);
-            let bins = match map.dimension() {
-                1 if self.bins.is_none() => Some(Bins::new(&[32], &[0.0], &[1.0])?),
-                _ => None,
-            };
-            return problem.space(self.tie(map, FormOption::Kantorovich, bins)?, beta);
-        }
-        example.problem(cells, steps, form, beta)
+        let domain = Domain::new(&cells, steps)?;
+        let map = example.map(&domain)?;
+        let bins = if self.bins.is_none() { Example::bins(&map)? } else { None };
+        let space = self.tie(map, form, bins, |frames| self.framed(frames))?;
+        example.ends(&domain)?.space(space, beta)
     }
 
     fn given_problem(&self, start: &str, end: &str, form: FormOption) -> Result<Problem> {
@@ -80,7 +75,8 @@ impl Arguments {
         let beta = |index: usize| self.beta.get(index).copied().unwrap_or(1.0);
         for (index, path) in self.map.iter().enumerate() {
             let map = map::read(path, Path::new(""), problem.domain())?;
-            problem = problem.space(self.tie(map, form, None)?, beta(index))?;
+            let space = self.tie(map, form, None, |frames| self.framed(frames))?;
+            problem = problem.space(space, beta(index))?;
         }
         for (index, (path, points)) in self.law.iter().zip(&self.points).enumerate() {
             let frames = Frames::new(law::read(path)?, law::read_points(points)?);
@@ -108,32 +104,30 @@ impl Arguments {
         Problem::new(&domain, start.view(), end.view())
     }
 
-    /// The space that a map leads to, on these bins or on those that were asked for.
-    pub(super) fn tie(&self, map: Map, form: FormOption, bins: Option<Bins>) -> Result<Space> {
-        let bins = match (&self.bins, bins) {
-            (_, Some(bins)) => Some(bins),
-            (Some(BinsOption::Counts(counts)), None) => Some(Bins::around(&map, counts)?),
-            (Some(BinsOption::Points), None) if form == FormOption::Kantorovich => {
-                let cells = map.values().nrows();
-                let places = Places::Points(map.values().clone());
-                let frames = self.framed(Frames::new(Law::identity(cells), places));
-                return Ok(Space::frames(frames)?.known_as(map));
-            }
-            (Some(BinsOption::Points), None) if form == FormOption::Coupled => {
-                let problem = "points are no grid for momenta to live on";
-                return Err(Error::parameter("--bins", problem, "give bins along every axis"));
-            }
-            (Some(BinsOption::Points) | None, None) => None,
+    /// The space that a map leads to, on these bins or on those that were asked for; `framed` says
+    /// more of its frames.
+    pub(super) fn tie(
+        &self,
+        map: Map,
+        form: FormOption,
+        bins: Option<Bins>,
+        framed: impl Fn(Frames) -> Frames,
+    ) -> Result<Space> {
+        let (points, bins) = match (&self.bins, bins) {
+            (_, Some(bins)) => (false, Some(bins)),
+            (None, None) => (false, None),
+            (Some(BinsOption::Points), None) => (true, None),
+            (Some(BinsOption::Counts(counts)), None) => (false, Some(Bins::around(&map, counts)?)),
         };
         match form {
+            FormOption::Coupled if points => {
+                let problem = "points are no grid for momenta to live on";
+                Err(Error::parameter("--bins", problem, "give bins along every axis"))
+            }
             FormOption::Kantorovich => {
-                let bins = match bins {
-                    Some(bins) => bins,
-                    None => Bins::usual(&map)?,
-                };
-                let law = Law::deposit(&map, &bins)?;
-                let frames = self.framed(Frames::new(law, Places::Bins(bins)));
-                Ok(Space::frames(frames)?.known_as(map))
+                let frames =
+                    if points { Frames::of_cells(&map) } else { Frames::of_map(&map, bins)? };
+                Ok(Space::frames(framed(frames))?.known_as(map))
             }
             _ => Form::from(form).space(map, bins),
         }

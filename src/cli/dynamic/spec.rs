@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gaspard::dynamic::{Bins, Domain, Frames, Law, Map, Places, Problem, Space};
+use gaspard::dynamic::{Bins, Domain, Frames, Map, Places, Problem, Space};
 use gaspard::{Error, Result};
 use serde::Deserialize;
 
@@ -104,41 +104,25 @@ impl SpaceSpec {
         let points = self.points.as_ref().map(|file| law::read_points(&folder.join(file)));
         let points = points.transpose()?;
         let law = self.law.as_ref().map(|file| law::read(&folder.join(file))).transpose()?;
-        let places = match (points, &bins) {
-            (Some(points), None) => Some(points),
-            (None, Some(bins)) => Some(Places::Bins(bins.clone())),
-            _ => None,
-        };
-        let space = match (form, law, map) {
-            (FormOption::Kantorovich, Some(law), map) => {
-                let Some(places) = places else { return Err(unclear(name)) };
-                let space = Space::frames(self.framed(Frames::new(law, places), arguments))?;
-                return Ok(match map {
-                    Some(map) => space.known_as(map),
-                    None => space,
-                });
+        let framed = |frames| self.framed(frames, arguments);
+        let space = match (form, law, points, bins) {
+            (_, None, None, bins) => {
+                let map = map.ok_or_else(|| unclear(name))?;
+                return arguments.tie(map, form, bins, framed);
             }
-            (FormOption::Coupled, Some(law), map) => {
-                let Some(bins) = bins else { return Err(unclear(name)) };
-                let space = Space::coupled(law, bins)?;
-                return Ok(match map {
-                    Some(map) => space.known_as(map),
-                    None => space,
-                });
+            (FormOption::Kantorovich, Some(law), Some(points), None) => {
+                Space::frames(framed(Frames::new(law, points)))?
             }
-            (FormOption::Kantorovich, None, Some(map)) => {
-                let bins = match bins {
-                    Some(bins) => bins,
-                    None => Bins::usual(&map)?,
-                };
-                let law = Law::deposit(&map, &bins)?;
-                let frames = self.framed(Frames::new(law, Places::Bins(bins)), arguments);
-                Space::frames(frames)?.known_as(map)
+            (FormOption::Kantorovich, Some(law), None, Some(bins)) => {
+                Space::frames(framed(Frames::new(law, Places::Bins(bins))))?
             }
-            (form, None, Some(map)) => arguments.tie(map, form, bins)?,
+            (FormOption::Coupled, Some(law), None, Some(bins)) => Space::coupled(law, bins)?,
             _ => return Err(unclear(name)),
         };
-        Ok(space)
+        Ok(match map {
+            Some(map) => space.known_as(map),
+            None => space,
+        })
     }
 
     fn bins(&self, map: Option<&Map>) -> Result<Option<Bins>> {

@@ -9,12 +9,12 @@ use crate::linear::exact::exact;
 /// Of a uniform histogram, so that no bin is empty: it moves the cost by as little.
 const FLOOR: f64 = 1e-9;
 
-/// The sum of W² over all neighbouring frames, of masses of the places.
+/// The sum of W² over all neighbouring frames, of masses of the places; `None` if it was cancelled.
 pub(in crate::dynamic) fn exact_cost(
     places: &Places,
     frames: &[Vec<f64>],
     cancel: &mut dyn FnMut() -> bool,
-) -> Result<f64> {
+) -> Result<Option<f64>> {
     if let Places::Bins(bins) = places
         && bins.counts().len() == 1
     {
@@ -27,9 +27,8 @@ pub(in crate::dynamic) fn exact_cost(
             })
             .collect();
         let pairs = frames.windows(2);
-        return Ok(pairs
-            .map(|pair| line::transport(&pair[0], &pair[1], bins.width(0)).value)
-            .sum());
+        let costs = pairs.map(|pair| line::transport(&pair[0], &pair[1], bins.width(0)).value);
+        return Ok(Some(costs.sum()));
     }
     let points = places.points();
     let mut sum = 0.0;
@@ -50,7 +49,11 @@ pub(in crate::dynamic) fn exact_cost(
                 here.iter().zip(there).map(|(x, y)| (x - y) * (x - y)).sum::<f64>()
             }));
         }
-        sum += exact(&a, &b, &costs, cancel)?.value;
+        let plan = exact(&a, &b, &costs, cancel)?;
+        if !plan.optimal {
+            return Ok(None);
+        }
+        sum += plan.value;
     }
-    Ok(sum)
+    Ok(Some(sum))
 }

@@ -156,8 +156,9 @@ impl FrameCost {
         Ok(sum * rate / self.stride as f64)
     }
 
-    /// The cost of the frames that were taken, without its weight, by potentials that have settled.
-    pub(super) fn settled_value(&mut self, rate: f64) -> Result<f64> {
+    /// The cost of the frames that were taken, without its weight, by potentials that have settled;
+    /// `stop` is asked before each sweep.
+    pub(super) fn settled_value(&mut self, rate: f64, stop: &dyn Fn() -> bool) -> Result<f64> {
         match &mut self.kind {
             Kind::Line { width, value, .. } => {
                 let points = self.masses.len() / self.frames;
@@ -168,6 +169,9 @@ impl FrameCost {
                 let mut before = f64::INFINITY;
                 for _ in 0..SETTLING_LOOKS {
                     for _ in 0..SETTLING_SWEEPS {
+                        if stop() {
+                            return self.value(rate);
+                        }
                         sinkhorn.sweep(&self.engine)?;
                     }
                     let now = sinkhorn.value(&self.engine)?;

@@ -25,6 +25,18 @@ pub struct Example {
     map: fn(f64, f64) -> Vec<f64>,
 }
 
+/// A hill in the middle of the way.
+const HILL: Example = Example {
+    name: "6.2a",
+    claim: "mass goes around the hill as beta grows",
+    form: Form::Monge,
+    measure: Measure::Hill,
+    from: [0.2, 0.2],
+    to: [0.8, 0.8],
+    width: 0.08,
+    map: |x, y| vec![bump(x - 0.5, y - 0.5, 0.1)],
+};
+
 /// All of them.
 pub const EXAMPLES: [Example; 8] = [
     Example {
@@ -50,16 +62,7 @@ pub const EXAMPLES: [Example; 8] = [
             vec![x + shear, y - shear]
         },
     },
-    Example {
-        name: "6.2a",
-        claim: "mass goes around the hill as beta grows",
-        form: Form::Monge,
-        measure: Measure::Hill,
-        from: [0.2, 0.2],
-        to: [0.8, 0.8],
-        width: 0.08,
-        map: |x, y| vec![bump(x - 0.5, y - 0.5, 0.1)],
-    },
+    HILL,
     Example {
         name: "6.2b",
         claim: "mass goes between the hills, closer together as beta grows",
@@ -74,11 +77,7 @@ pub const EXAMPLES: [Example; 8] = [
         name: "6.3a",
         claim: "mass goes around the hill as beta grows, also where densities alone are tied",
         form: Form::Coupled,
-        measure: Measure::Hill,
-        from: [0.2, 0.2],
-        to: [0.8, 0.8],
-        width: 0.08,
-        map: |x, y| vec![bump(x - 0.5, y - 0.5, 0.1)],
+        ..HILL
     },
     Example {
         name: "6.3b",
@@ -139,11 +138,20 @@ impl Example {
     ) -> Result<Problem> {
         let domain = Domain::new(&cells, steps)?;
         let map = self.map(&domain)?;
-        let bins = match map.dimension() {
-            1 => Some(Bins::new(&[32], &[0.0], &[1.0])?),
-            _ => None,
-        };
+        let bins = Self::bins(&map)?;
         self.ends(&domain)?.space(form.space(map, bins)?, beta)
+    }
+
+    /// The bins of heights, 32 of the unit interval, where a form asks for some; `None` for maps of
+    /// more dimensions, which have the usual ones.
+    ///
+    /// # Errors
+    /// None: the bins are fixed.
+    pub fn bins(map: &Map) -> Result<Option<Bins>> {
+        match map.dimension() {
+            1 => Bins::new(&[32], &[0.0], &[1.0]).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Its densities, without another space.
