@@ -2,6 +2,8 @@
 
 mod calibration;
 mod function;
+#[cfg(all(test, feature = "io"))]
+mod golden;
 mod schedule;
 mod solve;
 mod trained;

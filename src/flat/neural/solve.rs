@@ -228,13 +228,13 @@ fn scale([a, b]: [f64; 2]) -> f64 {
 }
 
 /// A pair as a network sees it.
-struct Seen {
-    charges: Charges,
+pub(super) struct Seen {
+    pub charges: Charges,
     centre: Array1<f64>,
 }
 
 impl Seen {
-    fn new(pair: &Pair<'_>, centred: bool) -> Self {
+    pub(super) fn new(pair: &Pair<'_>, centred: bool) -> Self {
         let clouds = [pair.a, pair.b];
         let masses = clouds.map(Cloud::mass);
         let scale = scale(masses);
