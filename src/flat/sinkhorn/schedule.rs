@@ -113,22 +113,23 @@ impl<'a> Loop<'a> {
         for iteration in 1..=iterations {
             self.pairs.run_only(&running)?;
             self.pairs.iterate()?;
-            let mut last = iteration == iterations;
-            for (state, _) in self.states.iter_mut().zip(&running).filter(|(_, running)| **running)
-            {
+            self.interrupted |= self.observer.interrupted();
+            let test = testing && (iteration == iterations || iteration == next_test);
+            if iteration == next_test {
+                next_test *= 2;
+            }
+            let mut due = running.clone();
+            for (due, state) in due.iter_mut().zip(&mut self.states).filter(|(due, _)| **due) {
                 state.iterations += 1;
                 state.epsilon = epsilon;
-                last |= state.iterations == self.control.max_iterations;
+                *due = test || self.interrupted || state.iterations == self.control.max_iterations;
             }
-            self.interrupted |= self.observer.interrupted();
-            if self.interrupted || (testing && (last || iteration == next_test)) {
-                next_test *= 2;
+            if due.contains(&true) {
                 let changes = self.pairs.changes()?;
-                self.test(epsilon, &running)?;
-                for (running, (goes_on, change)) in
-                    running.iter_mut().zip(self.unfinished().into_iter().zip(changes))
-                {
-                    *running &= goes_on && change > SETTLED;
+                self.test(epsilon, &due)?;
+                let unfinished = self.unfinished();
+                for (pair, running) in running.iter_mut().enumerate().filter(|(pair, _)| due[*pair]) {
+                    *running = unfinished[pair] && changes[pair] > SETTLED;
                 }
                 self.tell(epsilon);
             }
@@ -145,6 +146,7 @@ impl<'a> Loop<'a> {
 
     /// Bounds of the pairs that run.
     fn test(&mut self, epsilon: f64, running: &[bool]) -> Result<()> {
+        self.pairs.run_only(running)?;
         let lower = self.pairs.lower()?;
         let upper = self.pairs.upper(epsilon, running)?;
         for (pair, state) in self.states.iter_mut().enumerate().filter(|(pair, _)| running[*pair]) {
