@@ -12,11 +12,13 @@ mod certificate;
 mod cloud;
 mod dirac;
 mod exact;
+mod sinkhorn;
 
-pub use certificate::lower_bound;
+pub use certificate::{Certificate, lower_bound, upper_bound};
 pub use cloud::Cloud;
 pub use dirac::dirac;
 pub use exact::{Exact, exact};
+pub use sinkhorn::{Bracket, Sinkhorn};
 
 /// No unit of mass moves further: losing it here and making it there costs as much.
 pub(crate) const FURTHEST: f64 = 2.0;

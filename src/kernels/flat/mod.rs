@@ -1,0 +1,7 @@
+//! Kernels of the flat metric: potentials between -1 and 1, and plans that reach up to a distance
+//! of 2.
+
+pub(crate) mod plan_rows;
+pub(crate) mod potential_update;
+#[cfg(test)]
+mod properties;
