@@ -163,7 +163,7 @@ fn bounds_are_as_near_as_the_table_says() {
             let lower = 100.0 * (1.0 - found.distance.lower / truth);
             let upper = 100.0 * (found.distance.upper / truth - 1.0);
             let bounds = format!("case {case} epsilon {epsilon}: -{lower:.3} / +{upper:.3} %");
-            assert!(lower <= below && upper <= above + 0.05, "{bounds}, not -{below} / +{above}");
+            assert!(lower <= *below && upper <= above + 0.05, "{bounds}, not -{below} / +{above}");
         }
     }
 }

@@ -92,10 +92,16 @@ impl<'a> Loop<'a> {
         Ok(self.states)
     }
 
-    /// The pairs that go on.
-    fn unfinished(&self) -> Vec<bool> {
-        let most = self.control.max_iterations;
-        self.states.iter().map(|state| !state.converged && state.iterations < most).collect()
+    /// The pairs that go on at this epsilon. Below the target none does whose bounds rounding alone
+    /// would keep apart: in f32 that is so long before it is in f64.
+    fn unfinished(&self, epsilon: f64) -> Vec<bool> {
+        let Sinkhorn { max_iterations, tolerance, epsilon: target } = *self.control;
+        let goes_on = |(pair, state): (usize, &State)| {
+            let rounding = 2.0 * self.pairs.rounding(pair, epsilon) / Sinkhorn::scale(state);
+            let in_reach = epsilon >= target || rounding < tolerance;
+            !state.converged && state.iterations < max_iterations && in_reach
+        };
+        self.states.iter().enumerate().map(goes_on).collect()
     }
 
     /// Iterations at one epsilon, with tests at the end and before if `testing`. False if no pair
@@ -107,12 +113,15 @@ impl<'a> Loop<'a> {
         iterations: usize,
         testing: bool,
     ) -> Result<bool> {
-        let mut running = self.unfinished();
+        let mut running = self.unfinished(epsilon);
+        if !running.contains(&true) {
+            return Ok(false);
+        }
         let mut widths = vec![f64::INFINITY; running.len()];
         self.pairs.start(epsilon, boldest)?;
+        self.pairs.run_only(&running)?;
         let mut next_test = FIRST_TEST.min(iterations);
         for iteration in 1..=iterations {
-            self.pairs.run_only(&running)?;
             self.pairs.iterate()?;
             self.interrupted |= self.observer.interrupted();
             let test = testing && (iteration == iterations || iteration == next_test);
@@ -129,13 +138,14 @@ impl<'a> Loop<'a> {
                 let changes = self.pairs.changes()?;
                 let before = widths.clone();
                 self.test(epsilon, &due, &mut widths)?;
-                let unfinished = self.unfinished();
+                let unfinished = self.unfinished(epsilon);
                 for (pair, running) in running.iter_mut().enumerate().filter(|(pair, _)| due[*pair])
                 {
                     let stalled = iteration >= scaled(BEFORE_STALLED, epsilon)
                         && widths[pair] > STALLED * before[pair];
                     *running = unfinished[pair] && changes[pair] > SETTLED && !stalled;
                 }
+                self.pairs.run_only(&running)?;
                 self.tell(epsilon);
             }
             if self.interrupted || !running.contains(&true) {
@@ -146,7 +156,7 @@ impl<'a> Loop<'a> {
             let stopped = self.states.iter_mut().filter(|state| !state.converged);
             stopped.for_each(|state| state.interrupted = true);
         }
-        Ok(!self.interrupted && self.unfinished().contains(&true))
+        Ok(!self.interrupted && self.unfinished(epsilon).contains(&true))
     }
 
     /// Bounds of the pairs that run, and how far apart they are.
@@ -171,7 +181,7 @@ impl<'a> Loop<'a> {
     }
 
     fn tell(&mut self, epsilon: f64) {
-        let unfinished = self.unfinished();
+        let unfinished = self.unfinished(epsilon);
         let running = unfinished.iter().filter(|running| **running).count();
         let open = self.states.iter().zip(&unfinished).filter(|(_, open)| **open || running == 0);
         let progress = Progress {
