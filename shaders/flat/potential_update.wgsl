@@ -1,11 +1,13 @@
 #import index
 #import reduce
 // phi <- clamp(phi + omega (-epsilon message - phi), -1, 1), and the bias log weight + phi / epsilon,
-// with an omega of every problem's own. One workgroup each. Flat metric spec 5.2.
+// with an omega of every problem's own: step k has 1 + k / (k + 2), but no more than `boldest`.
+// One workgroup each. Flat metric spec 5.2.
 
 struct Params {
     problems: u32,
     epsilon: f32,
+    boldest: f32,
 }
 
 var<immediate> params: Params;
@@ -15,10 +17,11 @@ var<immediate> params: Params;
 @group(0) @binding(3) var<storage, read> running: array<f32>;
 @group(0) @binding(4) var<storage, read_write> potential: array<f32>;
 @group(0) @binding(5) var<storage, read_write> bias: array<f32>;
-// omega, the largest change of the last step, steps in a row by which it grew
+// Steps so far, or PLAIN; the largest change of the last one; steps in a row by which it grew.
 @group(0) @binding(6) var<storage, read_write> pace: array<f32>;
 
 const PATIENCE: f32 = 20.0;
+const PLAIN: f32 = -1.0;
 
 @compute @workgroup_size(256)
 fn main(
@@ -33,7 +36,9 @@ fn main(
     if running[problem] == 0.0 {
         return;
     }
-    let omega = pace[3u * problem];
+    let steps = pace[3u * problem];
+    let bold = min(1.0 + steps / (steps + 2.0), params.boldest);
+    let omega = select(bold, 1.0, steps == PLAIN);
     var change = 0.0;
     for (var i = offsets[problem] + thread; i < offsets[problem + 1u]; i += 256u) {
         let old = potential[i];
@@ -46,7 +51,8 @@ fn main(
     let largest = reduce_max(thread, change);
     if thread == 0u {
         let grown = select(0.0, pace[3u * problem + 2u] + 1.0, largest > pace[3u * problem + 1u]);
-        pace[3u * problem] = select(omega, 1.0, grown >= PATIENCE);
+        let plain = steps == PLAIN || grown >= PATIENCE;
+        pace[3u * problem] = select(steps + 1.0, PLAIN, plain);
         pace[3u * problem + 1u] = largest;
         pace[3u * problem + 2u] = grown;
     }

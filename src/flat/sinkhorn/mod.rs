@@ -161,9 +161,14 @@ impl Sinkhorn {
         Ok(())
     }
 
+    /// upper + lower, or what counts as the least sum.
+    fn scale(state: &State) -> f64 {
+        (state.upper + state.lower).max(2.0 * SMALL)
+    }
+
     /// (upper - lower) / (upper + lower), or of what counts as the least sum.
     fn half_width(state: &State) -> f64 {
-        (state.upper - state.lower) / (state.upper + state.lower).max(2.0 * SMALL)
+        (state.upper - state.lower) / Self::scale(state)
     }
 
     fn is_met(&self, state: &State) -> bool {

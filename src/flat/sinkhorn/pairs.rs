@@ -72,6 +72,8 @@ pub(crate) struct Pairs {
     /// How far points are from the origin at most, pair by pair.
     radii: Vec<f64>,
     epsilon: f64,
+    /// The most that a step is over-relaxed by.
+    boldest: f64,
 }
 
 impl Pairs {
@@ -93,6 +95,7 @@ impl Pairs {
             totals: pairs.iter().map(Pair::total).collect(),
             radii: pairs.iter().map(Pair::radius).collect(),
             epsilon: 1.0,
+            boldest: 1.0,
             engine: engine.clone(),
         })
     }
@@ -112,9 +115,9 @@ impl Pairs {
         self.engine.write(&mut self.running, &flags)
     }
 
-    /// The next iterations are at this epsilon, and start at this over-relaxation.
-    pub(super) fn start(&mut self, epsilon: f64, relaxation: f64) -> Result<()> {
-        self.epsilon = epsilon;
+    /// The next iterations are at this epsilon, and over-relaxed by more and more up to `boldest`.
+    pub(super) fn start(&mut self, epsilon: f64, boldest: f64) -> Result<()> {
+        (self.epsilon, self.boldest) = (epsilon, boldest);
         let count = self.count();
         for side in &mut self.sides {
             let potentials = &mut side.potentials;
@@ -125,7 +128,7 @@ impl Pairs {
                 .map(|(value, mass)| (log(*mass) + value / epsilon).max(NOTHING))
                 .collect();
             self.engine.write(&mut potentials.bias, &bias)?;
-            let pace = [relaxation, f64::from(f32::MAX), 0.0].repeat(count);
+            let pace = [0.0, f64::from(f32::MAX), 0.0].repeat(count);
             self.engine.write(&mut potentials.pace, &pace)?;
         }
         Ok(())
@@ -133,14 +136,14 @@ impl Pairs {
 
     /// Updates both potentials of every pair.
     pub(super) fn iterate(&mut self) -> Result<()> {
-        let Self { engine, sides, running, epsilon, .. } = self;
+        let Self { engine, sides, running, epsilon, boldest, .. } = self;
         let rate = 1.0 / *epsilon;
         for onto in [0, 1] {
             let (here, there) = ends(sides, onto);
             let Side { points, potentials, message, softmin, .. } = here;
             let bias = &there.potentials.bias;
             softmin.launch(engine, points, &there.points, bias, rate, running, message)?;
-            potential_update(engine, potentials, message, *epsilon, running)?;
+            potential_update(engine, potentials, message, *epsilon, *boldest, running)?;
         }
         Ok(())
     }
