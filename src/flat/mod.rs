@@ -12,6 +12,7 @@ mod certificate;
 mod cloud;
 mod dirac;
 mod exact;
+pub mod neural;
 
 pub use certificate::lower_bound;
 pub use cloud::Cloud;

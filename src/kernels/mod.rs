@@ -6,6 +6,7 @@
 
 pub(crate) mod ceiling;
 pub(crate) mod dynamic;
+pub(crate) mod flat;
 pub(crate) mod gromov;
 pub mod linear;
 pub(crate) mod product;
@@ -41,6 +42,7 @@ pub(crate) const SHADERS: &[&Shader] = &[
     &dynamic::primal_dual::SHADER,
     &dynamic::residuals::SHADER,
     &dynamic::shift::SHADER,
+    &flat::train::SHADER,
     &gromov::blend::SHADER,
     &gromov::coupling_dense::SHADER,
     &gromov::fold_columns::SHADER,
