@@ -1,11 +1,12 @@
 //! Figure 6: equal masses at the origin and on a sphere, over its radius.
 
 use gaspard::Result;
+use gaspard::flat::neural::Epoch;
 use gaspard::report::curves::Chart;
 use ndarray::Array1;
 
 use crate::data::{random, spheres};
-use crate::methods::{self, Setup};
+use crate::methods::{self, Column, Setup};
 use crate::pair::Pair;
 use crate::sheet::{Sheet, head, mean, percent};
 use crate::{Context, Size};
@@ -42,13 +43,16 @@ pub fn run(context: &Context, sheet: &mut Sheet) -> Result<()> {
         let rows: Vec<_> = rows.collect();
         sheet.table(&format!("{label}: relative errors in %"), &head("radius", names), &rows);
         methods::check(sheet, &label, &columns, &pairs);
-        for column in columns.iter().filter(|column| column.name == "paper") {
+        for column in columns.iter().filter(|column| column.name == methods::PAPER) {
             let errors = column.errors(&pairs).into_iter().zip(&radii);
             let far: Vec<f64> = errors.filter(|(_, r)| **r >= FAR).map(|(e, _)| e).collect();
             let what = format!("{label}: mean error from radius {FAR} on, paper");
             sheet.check(what, mean(&far), 0.055..=0.115);
         }
         sheet.chart(&format!("fig6_d{dimension}"), &chart)?;
+        for column in columns.iter().filter(|column| column.name == methods::PAPER) {
+            sheet.chart(&format!("fig7_d{dimension}"), &training(column, &pairs))?;
+        }
     }
     Ok(())
 }
@@ -57,4 +61,15 @@ fn radii(size: Size) -> Vec<f64> {
     let (step, far) = size.pick((1.0, 1), (0.3, 2), (0.1, 6));
     let near = (0..).map(|k| 0.01 + step * f64::from(k)).take_while(|radius| *radius < 2.95);
     near.chain((0..far).map(|k| FAR + 5.0 * f64::from(k))).collect()
+}
+
+/// Figure 7: what the first network, that of the smallest radius, goes through.
+fn training(column: &Column, pairs: &[Pair]) -> Chart {
+    let least = pairs[0].least();
+    let over =
+        |number: fn(&Epoch) -> f64| (1..).map(f64::from).zip(column.curve.iter().map(number));
+    Chart::new("epoch", "over mass")
+        .title("Training as in the paper")
+        .curve("estimate", over(|epoch| epoch.value).map(|(t, value)| (t, value / least)))
+        .curve("penalty", over(|epoch| epoch.penalty))
 }

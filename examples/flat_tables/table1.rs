@@ -58,14 +58,13 @@ pub fn run(context: &Context, sheet: &mut Sheet) -> Result<()> {
                 let what = format!("{label}, q = {ratio}: {name}");
                 let band = if ratio == 1.0 { 2.0 * BAND } else { BAND };
                 match name {
-                    "paper" => sheet.check(what, *found, paper - band..=paper + band),
-                    "tight" => sheet.check(what, *found, -0.01..=0.01),
+                    methods::PAPER => sheet.check(what, *found, paper - band..=paper + band),
+                    methods::LEARNED => sheet.check(what, *found, -0.01..=0.01),
                     _ => {}
                 }
             }
         }
-        let certain: Vec<_> = columns.into_iter().filter(|column| column.name != "tight").collect();
-        methods::check(sheet, &label, &certain, &pairs);
+        methods::check(sheet, &label, &columns, &pairs);
     }
     Ok(())
 }

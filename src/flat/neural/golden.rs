@@ -52,7 +52,8 @@ impl Golden {
                 (true, 1) => ours / 2,
                 (true, _) => half + ours / 2,
             };
-            let entries = (0..layer.outputs).flat_map(|row| (0..layer.inputs).map(move |col| (row, col)));
+            let entries =
+                (0..layer.outputs).flat_map(|row| (0..layer.inputs).map(move |col| (row, col)));
             for (place, (row, col)) in layer.matrix().zip(entries) {
                 network[place] = weights[[row, column(col)]];
             }
