@@ -49,7 +49,10 @@ pub fn run(context: &Context, sheet: &mut Sheet) -> Result<()> {
         })
         .collect::<Result<_>>()?;
     let w1: Vec<f64> = pairs.iter().map(Pair::w1).collect::<Result<_>>()?;
-    let columns = methods::columns(&pairs, &Setup::new(context.size), context)?;
+    let mut setup = Setup::new(context.size);
+    // 700 to 2100 points each.
+    setup.paper = setup.paper.epochs(context.size.pick(60, 1000, 3000));
+    let columns = methods::columns(&pairs, &setup, context)?;
 
     let truth: Vec<f64> = pairs.iter().map(|pair| pair.truth).collect();
     let mut all = vec![("exact", &truth[..])];

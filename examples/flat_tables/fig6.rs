@@ -1,6 +1,7 @@
 //! Figure 6: equal masses at the origin and on a sphere, over its radius.
 
 use gaspard::Result;
+use gaspard::flat::neural::Epoch;
 use gaspard::report::curves::Chart;
 use ndarray::Array1;
 
@@ -42,11 +43,15 @@ pub fn run(context: &Context, sheet: &mut Sheet) -> Result<()> {
         let rows: Vec<_> = rows.collect();
         sheet.table(&format!("{label}: relative errors in %"), &head("radius", names), &rows);
         methods::check(sheet, &label, &columns, &pairs);
-        for column in columns.iter().filter(|column| column.name == "paper") {
+        for column in columns.iter().filter(|column| column.name == methods::PAPER) {
             let errors = column.errors(&pairs).into_iter().zip(&radii);
             let far: Vec<f64> = errors.filter(|(_, r)| **r >= FAR).map(|(e, _)| e).collect();
             let what = format!("{label}: mean error from radius {FAR} on, paper");
             sheet.check(what, mean(&far), 0.055..=0.115);
+            // One at which mass moves.
+            let middle = radii.iter().position(|radius| *radius > 1.0).unwrap_or(0);
+            let chart = training(&column.curves[middle], pairs[middle].least());
+            sheet.chart(&format!("fig7_d{dimension}"), &chart)?;
         }
         sheet.chart(&format!("fig6_d{dimension}"), &chart)?;
     }
@@ -57,4 +62,13 @@ fn radii(size: Size) -> Vec<f64> {
     let (step, far) = size.pick((1.0, 1), (0.3, 2), (0.1, 6));
     let near = (0..).map(|k| 0.01 + step * f64::from(k)).take_while(|radius| *radius < 2.95);
     near.chain((0..far).map(|k| FAR + 5.0 * f64::from(k))).collect()
+}
+
+/// Figure 7: what a network goes through.
+fn training(curve: &[Epoch], least: f64) -> Chart {
+    let over = |number: fn(&Epoch) -> f64| (1..).map(f64::from).zip(curve.iter().map(number));
+    Chart::new("epoch", "over mass")
+        .title("Training as in the paper")
+        .curve("estimate", over(|epoch| epoch.value).map(|(t, value)| (t, value / least)))
+        .curve("penalty", over(|epoch| epoch.penalty))
 }

@@ -36,6 +36,11 @@ impl Pair {
         self.b.mass() / self.a.mass()
     }
 
+    /// The smaller mass.
+    pub fn least(&self) -> f64 {
+        self.a.mass().min(self.b.mass())
+    }
+
     /// W1 of the two, scaled to mass 1.
     pub fn w1(&self) -> Result<f64> {
         let [a, b] = [&self.a, &self.b].map(|cloud| (cloud.weights() / cloud.mass()).to_vec());

@@ -69,7 +69,8 @@ impl Sheet {
         let pass = band.contains(&found);
         let (low, high) = band.into_inner();
         let verdict = if pass { "PASS" } else { "MISS" };
-        println!("  {verdict}  {what}: {found:.4} in [{low:.4}, {high:.4}]");
+        let [shown, least, most] = [found, low, high].map(number);
+        println!("  {verdict}  {what}: {shown} in [{least}, {most}]");
         self.checks.push(json!({
             "what": what, "found": found, "low": low, "high": high, "pass": pass,
         }));
@@ -114,6 +115,11 @@ impl Sheet {
         let path = self.out.join(format!("{}.json", self.name));
         atomic_write(&path, |out| out.write_all(text.as_bytes()))
     }
+}
+
+/// A number with four digits behind the point, or as a power of ten where these say nothing.
+fn number(value: f64) -> String {
+    if value == 0.0 || value.abs() >= 1e-3 { format!("{value:.4}") } else { format!("{value:.1e}") }
 }
 
 /// A number with its sign, in per cent.

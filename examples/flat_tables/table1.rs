@@ -45,27 +45,30 @@ pub fn run(context: &Context, sheet: &mut Sheet) -> Result<()> {
             head(name, errors.iter().map(|error| format!("{error:+.4}")))
         };
         let mut rows = vec![row("the paper", paper)];
-        let mut means = Vec::new();
         for column in &columns {
             let errors = column.errors(&pairs);
             let by_ratio: Vec<f64> = errors.chunks(radii.len()).map(mean).collect();
             rows.push(row(column.name, &by_ratio));
-            means.push((column.name, by_ratio));
         }
         sheet.table(&format!("{label}: relative errors"), &head("|nu| / |mu|", RATIOS), &rows);
-        for (name, found) in means {
-            for ((found, paper), ratio) in found.iter().zip(paper).zip(RATIOS) {
-                let what = format!("{label}, q = {ratio}: {name}");
+        for column in &columns {
+            let cells = column.values.chunks(radii.len()).zip(pairs.chunks(radii.len()));
+            for (((values, pairs), paper), ratio) in cells.zip(paper).zip(RATIOS) {
+                let what = format!("{label}, q = {ratio}: {}", column.name);
                 let band = if ratio == 1.0 { 2.0 * BAND } else { BAND };
-                match name {
-                    "paper" => sheet.check(what, *found, paper - band..=paper + band),
-                    "tight" => sheet.check(what, *found, -0.01..=0.01),
+                match column.name {
+                    methods::PAPER => {
+                        let errors = methods::errors(values, pairs);
+                        sheet.check(what, mean(&errors), paper - band..=paper + band);
+                    }
+                    methods::LEARNED => {
+                        sheet.check(what, methods::mean_error(values, pairs), -0.01..=0.01);
+                    }
                     _ => {}
                 }
             }
         }
-        let certain: Vec<_> = columns.into_iter().filter(|column| column.name != "tight").collect();
-        methods::check(sheet, &label, &certain, &pairs);
+        methods::check(sheet, &label, &columns, &pairs);
     }
     Ok(())
 }

@@ -40,7 +40,10 @@ pub fn run(context: &Context, sheet: &mut Sheet) -> Result<()> {
                 }
             }
         }
-        let columns = methods::columns(&pairs, &Setup::new(context.size), context)?;
+        let mut setup = Setup::new(context.size);
+        // Points as far as 200 take longer.
+        setup.tight = setup.tight.epochs(context.size.pick(30, 1500, 1500));
+        let columns = methods::columns(&pairs, &setup, context)?;
         let label = format!("table 2, d = {dimension}");
         if dimension == 2 {
             let errors: Vec<Vec<f64>> =

@@ -83,12 +83,17 @@ fn paint(
         };
         let stroke = colour.stroke_width(STROKE);
         for run in points.split(|(x, y)| !(x.is_finite() && y.is_finite())) {
-            let run = run.iter().copied();
+            let spots = run.iter().copied();
             match look {
-                Look::Line => axes.draw_series(LineSeries::new(run, stroke))?,
-                Look::Dashes => axes.draw_series(DashedLineSeries::new(run, DASH, GAP, stroke))?,
+                // One by one: where segments are joined, a sharp turn becomes a long spike.
+                Look::Line => axes.draw_series(
+                    run.windows(2).map(|segment| PathElement::new(segment.to_vec(), stroke)),
+                )?,
+                Look::Dashes => {
+                    axes.draw_series(DashedLineSeries::new(spots, DASH, GAP, stroke))?
+                }
                 Look::Dots => {
-                    axes.draw_series(run.map(|spot| Circle::new(spot, RADIUS, colour.filled())))?
+                    axes.draw_series(spots.map(|spot| Circle::new(spot, RADIUS, colour.filled())))?
                 }
             };
         }
