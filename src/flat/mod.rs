@@ -12,6 +12,7 @@ mod certificate;
 mod cloud;
 mod dirac;
 mod exact;
+mod extension;
 mod method;
 pub mod neural;
 mod sinkhorn;
@@ -20,6 +21,7 @@ pub use certificate::{Certificate, lower_bound, upper_bound};
 pub use cloud::Cloud;
 pub use dirac::dirac;
 pub use exact::{Exact, exact};
+pub use extension::extended;
 pub use method::{Found, Method, Pair};
 pub use sinkhorn::{Bracket, Sinkhorn};
 
