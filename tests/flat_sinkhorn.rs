@@ -250,7 +250,10 @@ fn equal_clouds_and_what_they_share_cancel() {
     check(&more_a, &more_b, &found, 1e-9);
     let plain = Sinkhorn::new().solve(&counting(a), &counting(b), &Engine::cpu()).unwrap();
     assert!((plain.distance.value - found.distance.value).abs() < 1e-10);
-    // Nothing on one side, or on both.
+    // Next to nothing on one side, nothing, and nothing on both.
+    let trace = Cloud::new("trace", array![[0.0, 0.0, 0.0]], array![1e-320]).unwrap();
+    let found = Sinkhorn::new().solve(&trace, &heavy, &Engine::cpu()).unwrap();
+    assert!(found.distance.value == 100.0 && found.converged);
     let none = Cloud::new("none", array![[0.0, 0.0, 0.0]], array![0.0]).unwrap();
     let found = Sinkhorn::new().solve(&none, &heavy, &Engine::cpu()).unwrap();
     assert_eq!((found.distance.value, found.distance.normalised), (100.0, None));
