@@ -1,4 +1,4 @@
-//! The flat metric: whole solves, bounds within 1 % of the value, and the exact one beside them.
+//! The flat metric: whole solves, bounds within 1 % of the value, the exact one beside them, and networks.
 
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Case, Context, Counts, Scale, Timed, clock};
 use crate::error::Result;
+use crate::flat::neural::Training;
 use crate::flat::{Bracket, Cloud, Sinkhorn, exact};
 
 pub(super) fn cases(context: &Context<'_>) -> Vec<Case> {
@@ -21,7 +22,42 @@ pub(super) fn cases(context: &Context<'_>) -> Vec<Case> {
         Case::new("flat sinkhorn, a pair", move |context| pair(context, points)),
         Case::new("flat sinkhorn, pairwise", move |context| pairwise(context, clouds, each)),
         Case::new("flat exact", move |_| simplex(against)),
+        Case::new("flat paper", move |context| networks(context, &Training::paper())),
+        Case::new("flat tight", move |context| networks(context, &Training::tight())),
     ]
+}
+
+/// Networks on 200 and 120 points in five dimensions. What an epoch cannot do without: a product of
+/// points and weights forward, one for the gradient of the weights, and one for that of the points.
+fn networks(context: &Context<'_>, training: &Training) -> Result<Timed> {
+    const EPOCHS_OF_A_DISTANCE: usize = 1500;
+    let (pairs, epochs) = match (context.scale, context.quick) {
+        (Scale::Software, _) => (2, 5),
+        (Scale::Cpu, quick) => (4, if quick { 50 } else { 200 }),
+        (Scale::Gpu, quick) => (1024, if quick { 200 } else { EPOCHS_OF_A_DISTANCE }),
+    };
+    let spread = |seed, count, shift: f64| {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let points = Array2::from_shape_simple_fn((count, 5), || random.random_range(0.0..1.0));
+        Cloud::counting("a cloud", points + shift)
+    };
+    let (a, b) = (spread(1, 200, 0.0)?, spread(2, 120, 0.3)?);
+    let list = vec![(&a, &b); pairs];
+    let training = training.clone().epochs(epochs);
+    let mut seconds = Vec::new();
+    // The first one compiles.
+    for _ in 0..4 {
+        seconds.push(clock::seconds(context.engine, || {
+            training.solve_batch(&list, context.engine, &mut ()).map(|_| ())
+        })?);
+    }
+    let weights = 5 * 64 + 64 * 64 + 64;
+    let work = (pairs * epochs * 320 * weights) as f64;
+    let counts = Counts { exponentials: 0.0, bytes: 0.0, flops: 6.0 * work };
+    let seconds = seconds.split_off(1);
+    let a_second = (pairs * epochs) as f64 / clock::median(&seconds) / EPOCHS_OF_A_DISTANCE as f64;
+    let size = format!("{pairs} of 320 points ({a_second:.2} distances/s of 1500 epochs)");
+    Ok(Timed { size, counts: Some(counts), seconds })
 }
 
 /// Points around (shift, 0): uniform on a square of side 4.

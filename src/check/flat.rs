@@ -1,18 +1,80 @@
 //! Kernels of the flat metric.
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
 use super::random::{Random, single};
 use super::{Case, ROUNDOFF, Unit};
 use crate::error::Result;
 use crate::kernels::NOTHING;
+use crate::kernels::flat::network::{Constraint, Optimiser, Output, Plan, Step, initial};
 use crate::kernels::flat::plan_rows::{PlanRows, RowSums};
 use crate::kernels::flat::potential_update::{PACE, Potentials, potential_update};
+use crate::kernels::flat::train::{Charges, Networks, train};
 use crate::kernels::tiles::Blocks;
 
 pub(super) fn cases(random: &mut Random) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     updates(&mut cases, random);
     plans(&mut cases, random);
+    trainings(&mut cases, random);
     Ok(cases)
+}
+
+/// Gradients and values of two epochs that change nothing: after steps of Adam, whose length does not
+/// depend on that of a gradient, rounding would be compared with rounding.
+fn trainings(cases: &mut Vec<Case>, random: &mut Random) {
+    let optimiser = Optimiser { beta_1: 0.9, beta_2: 0.999, decay: 0.0, clip: f64::INFINITY };
+    let still = Step { rate: 0.0, penalty: [1.0, 0.0, 0.0], sets: 0 };
+    for (hidden, group, dimension, constraint, output) in [
+        (vec![64, 64], 2, 5, Constraint::Spectral, Output::Penalised),
+        (vec![64, 64], 64, 2, Constraint::Orthonormal, Output::Clamped),
+        (vec![128, 20, 8], 4, 17, Constraint::Spectral, Output::Clamped),
+        (vec![12], 12, 9, Constraint::Bjorck { iterations: 5 }, Output::Penalised),
+    ] {
+        let counts = [1, 130, 65];
+        let plan = Plan::new(dimension, &hidden, group, constraint, output);
+        let mut seeds = ChaCha8Rng::seed_from_u64(random.number(0.0, 1e6) as u64);
+        let networks: Vec<Vec<f64>> = counts
+            .iter()
+            .map(|_| initial(&plan, &mut seeds).into_iter().map(single).collect())
+            .collect();
+        let measures: Vec<Charges> = counts
+            .iter()
+            .map(|&count| Charges {
+                places: random.vector(count * dimension, -1.5, 1.5),
+                charges: random.vector(count, -1.0, 1.0),
+                weights: random.vector(count, 0.0, 1.0),
+            })
+            .collect();
+        // Sums over points of values up to 1, and products of the layers' width.
+        let width = hidden.iter().max().copied().unwrap_or(1) as f64;
+        cases.push(Case {
+            kernel: "flat/train",
+            name: format!(
+                "{hidden:?} in {dimension}-D, groups of {group}, {constraint:?}, {output:?}"
+            ),
+            unit: Unit::Absolute,
+            allowed: 8.0 * ROUNDOFF * 130.0 * width.sqrt(),
+            work: Box::new(move |engine| {
+                let table = Step::table(&[still; 2], &optimiser);
+                let measures: Vec<&Charges> = measures.iter().collect();
+                let mut all =
+                    Networks::new(engine, plan.clone(), optimiser, &table, &networks, &measures)?;
+                train(engine, &mut all, 0..2, true)?;
+                let numbers = all.numbers(engine)?;
+                let mut begin = 0;
+                let mut out = all.trained(engine)?.concat();
+                out.extend(all.curves(engine)?.concat().concat());
+                for count in counts {
+                    let gradient = plan.beside(1);
+                    out.extend(&numbers[begin + gradient.start..begin + gradient.end]);
+                    begin += plan.numbers(count);
+                }
+                Ok(out)
+            }),
+        });
+    }
 }
 
 fn updates(cases: &mut Vec<Case>, random: &mut Random) {

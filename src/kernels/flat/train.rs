@@ -157,7 +157,7 @@ impl Networks {
         Ok(trained.chunks(self.plan.parameters).map(<[f64]>::to_vec).collect())
     }
 
-    #[cfg(test)]
+    /// All numbers of all networks.
     pub(crate) fn numbers(&self, engine: &Engine) -> Result<Vec<f64>> {
         engine.download(&self.arena)
     }
