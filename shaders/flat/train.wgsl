@@ -439,7 +439,7 @@ fn adam(thread: u32, base: u32, step: f32, correction: f32) {
         sum = fma(gradient, gradient, sum);
     }
     let length = sqrt(reduce_sum(thread, sum));
-    let shorter = min(1.0, params.clip / (length + 1e-6));
+    let shorter = params.clip / max(params.clip, length + 1e-6);
     for (var i = thread; i < count; i += THREADS) {
         let here = theta + i;
         let value = arena[here];

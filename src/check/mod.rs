@@ -7,6 +7,7 @@
 mod ceilings;
 mod couplings;
 mod dynamic;
+mod flat;
 mod flows;
 mod gromov;
 mod laws;
@@ -75,6 +76,7 @@ pub fn run(
         dynamic::cases,
         flows::cases,
         laws::cases,
+        flat::cases,
         solves::cases,
     ] {
         for case in list(&mut Random::new(seed))? {

@@ -1,11 +1,15 @@
-//! A bound from below out of any potential.
+//! Bounds out of any potentials.
 
 use rayon::prelude::*;
 
 use super::Cloud;
-use super::cloud::distance;
+use super::sinkhorn::{Pair, Pairs};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::geometry::Cost;
 use crate::kernels::linear::segment_sum::compensated_sum;
+use crate::kernels::vector::CHUNK;
+use crate::linear::schedule::positive;
 
 /// A lower bound on the flat metric from any potential `psi` on the points of `b`, and the potential
 /// that it leads to: phi on the points of `a`, psi on those of `b`, both at most 1 and with phi_i +
@@ -32,18 +36,11 @@ use crate::kernels::linear::segment_sum::compensated_sum;
 /// of `b`; [`Error::Data`] for one that is not a number.
 pub fn lower_bound(a: &Cloud, b: &Cloud, psi: &[f64]) -> Result<Certificate> {
     a.check_dimension(b)?;
-    let count = b.weights().len();
-    if psi.len() != count {
-        let expected = format!("{count} numbers");
-        return Err(Error::shape("a potential", expected, psi.len().to_string()));
-    }
-    if psi.iter().any(|value| value.is_nan()) {
-        return Err(Error::data("a potential", "a value is NaN", "give numbers"));
-    }
-    let clipped: Vec<f64> = psi.iter().map(|value| value.clamp(-1.0, 1.0)).collect();
-    let phi = transformed(a, b, &clipped);
-    let psi = transformed(b, a, &phi);
-    let phi = transformed(a, b, &psi);
+    let clipped = checked(b, psi)?;
+    let [all_a, all_b] = [a, b].map(|cloud| (0..cloud.weights().len()).collect::<Vec<_>>());
+    let phi = transformed(a, b, &all_b, &clipped);
+    let psi = transformed(b, a, &all_a, &phi);
+    let phi = transformed(a, b, &all_b, &psi);
     let terms = [(a, &phi), (b, &psi)].into_iter().flat_map(|(cloud, potential)| {
         cloud.weights().iter().zip(potential).map(|(mass, value)| mass * value)
     });
@@ -62,14 +59,108 @@ pub struct Certificate {
     pub psi: Vec<f64>,
 }
 
-/// min(1, min_j (|x_i - y_j| - potential_j)) over all points of `there`, with or without mass.
-fn transformed(here: &Cloud, there: &Cloud, potential: &[f64]) -> Vec<f64> {
-    (0..here.weights().len())
-        .into_par_iter()
-        .map(|i| {
-            let x = here.points().row(i);
-            let all = there.points().rows().into_iter().zip(potential);
-            all.map(|(y, value)| distance(x, y) - value).fold(1.0, f64::min)
-        })
+/// An upper bound on the flat metric from any potentials, which need not be feasible: the cost of
+/// the plan a_i b_j exp((phi_i + psi_j - |x_i - y_j|) / epsilon) once it is made to meet the masses
+/// (spec 3.4): entries further than 2 are dropped, rows and then columns that are too heavy scaled
+/// down, and three sweeps move what is left of the rows to what is left of the columns, along
+/// exp((psi_j - |x_i - y_j|) / 2 epsilon).
+///
+/// ```text
+/// bound = |a| + |b| + sum_ij T_ij (|x_i - y_j| - 2)
+/// ```
+///
+/// It is near the metric where potentials are near the best ones and epsilon is small. O(n m) time
+/// and O(n + m) memory, in f64 on the CPU.
+///
+/// ```
+/// use gaspard::flat::{Cloud, upper_bound};
+/// use ndarray::array;
+/// let a = Cloud::counting("a", array![[0.0]])?;
+/// let b = Cloud::counting("b", array![[0.7]])?;
+/// assert!((upper_bound(&a, &b, &[0.7], &[0.0], 0.01)? - 0.7).abs() < 1e-10);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Shape`] for clouds in different dimensions, and unless there is a number for every
+/// point; [`Error::Data`] for one that is not a number; [`Error::Parameter`] for an epsilon that is
+/// not positive.
+pub fn upper_bound(a: &Cloud, b: &Cloud, phi: &[f64], psi: &[f64], epsilon: f64) -> Result<f64> {
+    a.check_dimension(b)?;
+    positive("epsilon", epsilon, "give the entropic strength, which is a distance")?;
+    let clipped = [checked(a, phi)?, checked(b, psi)?];
+    let masses = [a.mass(), b.mass()];
+    let least = masses[0].min(masses[1]);
+    if least == 0.0 {
+        return Ok(masses[0] + masses[1]);
+    }
+    let pair = Pair::new(
+        [a, b].map(|cloud| cloud.points().clone()),
+        [a, b].map(|cloud| cloud.weights().to_vec()),
+    );
+    let mut pairs = Pairs::new(&Engine::cpu(), &[pair])?;
+    pairs.set_potentials([&clipped[0], &clipped[1]])?;
+    Ok(least * (pairs.upper(epsilon, &[true])?[0] + pairs.rounding(0, epsilon)))
+}
+
+/// The potential of a cloud between -1 and 1.
+fn checked(cloud: &Cloud, potential: &[f64]) -> Result<Vec<f64>> {
+    let count = cloud.weights().len();
+    if potential.len() != count {
+        let expected = format!("{count} numbers");
+        return Err(Error::shape("a potential", expected, potential.len().to_string()));
+    }
+    if potential.iter().any(|value| value.is_nan()) {
+        return Err(Error::data("a potential", "a value is NaN", "give numbers"));
+    }
+    Ok(potential.iter().map(|value| value.clamp(-1.0, 1.0)).collect())
+}
+
+/// The test function at all points of both clouds out of phi and psi at some points of each, which
+/// hold all the mass that counts.
+pub(super) fn extended(
+    [a, b]: [&Cloud; 2],
+    kept: [&[usize]; 2],
+    [phi, psi]: [Vec<f64>; 2],
+) -> (Vec<f64>, Vec<f64>) {
+    let complete = [a, b].map(|cloud| cloud.weights().len()) == kept.map(<[usize]>::len);
+    let [phi, psi] = if complete {
+        [phi, psi]
+    } else {
+        let phi = transformed(a, b, kept[1], &psi);
+        let everywhere: Vec<usize> = (0..phi.len()).collect();
+        let psi = transformed(b, a, &everywhere, &phi);
+        [phi, psi]
+    };
+    (phi, psi.into_iter().map(|psi| -psi).collect())
+}
+
+/// min(1, min_j (|x_i - y_j| - potential_j)) over these points.
+fn transformed(here: &Cloud, there: &Cloud, points: &[usize], potential: &[f64]) -> Vec<f64> {
+    let axes: Vec<Vec<f64>> = there
+        .points()
+        .columns()
+        .into_iter()
+        .map(|axis| points.iter().map(|&point| axis[point]).collect())
+        .collect();
+    let least = |here: &[f64]| {
+        let mut costs = [0.0; CHUNK];
+        let mut least = 1.0_f64;
+        for begin in (0..points.len()).step_by(CHUNK) {
+            let chunk = begin..(begin + CHUNK).min(points.len());
+            let there: Vec<&[f64]> = axes.iter().map(|axis| &axis[chunk.clone()]).collect();
+            let costs = &mut costs[..chunk.len()];
+            Cost::Euclidean.evaluate(here, &there, costs);
+            let values = costs.iter().zip(&potential[chunk]).map(|(cost, value)| cost - value);
+            least = values.fold(least, f64::min);
+        }
+        least
+    };
+    let rows = here.points().rows();
+    rows.into_iter()
+        .map(|row| row.to_vec())
+        .collect::<Vec<_>>()
+        .par_iter()
+        .map(|row| least(row))
         .collect()
 }

@@ -11,7 +11,7 @@ pub(crate) mod gromov;
 pub mod linear;
 pub(crate) mod product;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 pub(crate) mod tiles;
 pub(crate) mod transform;
 pub(crate) mod vector;
@@ -42,6 +42,8 @@ pub(crate) const SHADERS: &[&Shader] = &[
     &dynamic::primal_dual::SHADER,
     &dynamic::residuals::SHADER,
     &dynamic::shift::SHADER,
+    &flat::plan_rows::SHADER,
+    &flat::potential_update::SHADER,
     &flat::train::SHADER,
     &gromov::blend::SHADER,
     &gromov::coupling_dense::SHADER,

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayD, Ix1, Ix2};
 
-use super::solve::{Pair, Seen};
+use super::solve::Seen;
 use super::{Rate, Training, schedule};
 use crate::engine::Engine;
-use crate::flat::Cloud;
+use crate::flat::{Cloud, Pair};
 use crate::io::npz;
 use crate::kernels::flat::network::{HEAD, Plan, Step, lambda_of};
 use crate::kernels::flat::train::{Networks, train};
@@ -118,14 +118,21 @@ fn the_published_estimator_is_that_of_pytorch() {
     }
 }
 
+/// Where a value passes 1 an epoch earlier or later by rounding, a gradient is taken or left: on a GPU,
+/// trainings are the same until then, and end nearly alike.
 #[test]
 fn the_tight_bound_is_that_of_pytorch() {
     let golden = Golden::read();
+    let expected = golden.vector("tight/value");
     for engine in engines() {
         let run = run(&golden, "tight", &Training::tight(), &engine);
-        let tolerance = if engine.is_gpu() { 2e-3 } else { 1e-9 };
-        let values = off(run.curve.iter().map(|epoch| epoch.0), &golden.vector("tight/value"));
-        let theta = off(run.theta, &run.expected);
-        assert!(values.max(theta) < tolerance, "{engine:?}: {values:e} {theta:e}");
+        let found: Vec<f64> = run.curve.iter().map(|epoch| epoch.0).collect();
+        let first = off(found[..20].iter().copied(), &expected[..20]);
+        let (values, theta) = (off(found, &expected), off(run.theta, &run.expected));
+        let [early, late] = if engine.is_gpu() { [2e-5, 3e-2] } else { [1e-9, 1e-9] };
+        assert!(
+            first < early && values.max(theta) < late,
+            "{engine:?}: {first:e} {values:e} {theta:e}"
+        );
     }
 }

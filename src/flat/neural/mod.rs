@@ -12,6 +12,5 @@ mod training;
 pub use calibration::{calibrated, expected_error};
 pub use function::TestFunction;
 pub use schedule::Rate;
-pub use solve::Pair;
 pub use trained::{Epoch, Trained};
 pub use training::{Bound, Layers, Training};

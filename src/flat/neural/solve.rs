@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, Axis};
+use ndarray::Array1;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{Epoch, TestFunction, Trained, Training, schedule};
 use crate::engine::{Backend, Engine};
 use crate::error::{Error, Result};
-use crate::flat::{Cloud, Distance, lower_bound};
+use crate::flat::{Cloud, Distance, Pair, lower_bound, upper_bound};
 use crate::kernels::MULTIPLY_ADDS_PER_EXPONENTIAL;
 use crate::kernels::flat::network::{Plan, Step, initial, lambda_of};
 use crate::kernels::flat::train::{Charges, Networks, train};
@@ -25,18 +25,8 @@ const WORK_AT_ONCE: f64 = 2e9;
 const EPOCHS_AT_ONCE: usize = 500;
 /// The last epochs that a mean is taken over (the published code means 50, and takes one fewer).
 const WINDOW: usize = 49;
-
-/// Two measures to compare.
-#[derive(Clone, Copy, Debug)]
-pub struct Pair<'a> {
-    /// The first measure.
-    pub a: &'a Cloud,
-    /// The second measure.
-    pub b: &'a Cloud,
-    /// Which of the streams of random numbers that belong to the seed its first network is drawn
-    /// from: the result depends on this and the seed, not on what the pair is trained beside.
-    pub stream: u64,
-}
+/// How far the plan of the upper bound spreads, where its potentials allow it.
+const EPSILON: f64 = 0.01;
 
 impl Training {
     /// Trains one network.
@@ -190,7 +180,7 @@ impl Training {
         let psi: Vec<f64> = f_b.iter().map(|f| -f).collect();
         let certificate = lower_bound(pair.a, pair.b, &psi)?;
         let lower = certificate.value;
-        let upper = masses[0] + masses[1];
+        let upper = upper_bound(pair.a, pair.b, &certificate.phi, &certificate.psi, EPSILON)?;
         let (value, std) = match self.is_mean() {
             false => (lower, None),
             true => {
@@ -241,8 +231,8 @@ impl Seen {
         let dimension = pair.a.points().ncols();
         let mut centre = Array1::zeros(dimension);
         if centred {
-            for cloud in clouds {
-                centre += &(cloud.points().mean_axis(Axis(0)).expect("points") * 0.5);
+            for (cloud, mass) in clouds.into_iter().zip(masses).filter(|(_, mass)| *mass > 0.0) {
+                centre += &(cloud.points().t().dot(cloud.weights()) * (0.5 / mass));
             }
         }
         let mut charges = Charges { places: Vec::new(), charges: Vec::new(), weights: Vec::new() };

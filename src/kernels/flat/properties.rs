@@ -1,232 +1,141 @@
-//! Gradients against differences, and both engines from the same state.
+//! Kernels against the definitions of what they compute, on both engines; no twin is used as truth.
 
-use ndarray::{Array2, ArrayView2};
+use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::network::{Constraint, Optimiser, Output, Plan, Step, initial};
-use super::train::{Charges, Networks, train};
+use super::plan_rows::{PlanRows, RowSums};
+use super::potential_update::{Potentials, potential_update};
 use crate::engine::Engine;
-use crate::kernels::properties::engines;
+use crate::kernels::properties::{engines, same_cases};
+use crate::kernels::tiles::Blocks;
+use crate::kernels::{NEARLY_NOTHING, NOTHING};
 
-const ADAM: Optimiser = Optimiser { beta_1: 0.9, beta_2: 0.999, decay: 0.0, clip: f64::INFINITY };
-const CONSTRAINTS: [Constraint; 3] =
-    [Constraint::Spectral, Constraint::Bjorck { iterations: 4 }, Constraint::Orthonormal];
+/// Numbers that a device holds exactly.
+fn numbers(random: &mut ChaCha8Rng, count: usize, scale: f64) -> Vec<f64> {
+    (0..count).map(|_| f64::from(random.random_range(-1.0_f32..1.0)) * scale).collect()
+}
 
-fn charges(seed: u64, count: usize, dimension: usize) -> Charges {
+/// (log of the sum, mean of d - 2) of a row.
+fn naive_row(x: &[f64], ys: &[Vec<f64>], v: &[f64], rate: f64) -> (f64, f64) {
+    let distance = |y: &Vec<f64>| -> f64 {
+        x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
+    };
+    let near = ys.iter().map(distance).zip(v).filter(|(d, v)| *d < 2.0 && **v > NEARLY_NOTHING);
+    let scores: Vec<(f64, f64)> = near.map(|(d, v)| (v - rate * d, d - 2.0)).collect();
+    if scores.is_empty() {
+        return (NOTHING, 0.0);
+    }
+    let peak = scores.iter().map(|score| score.0).fold(f64::NEG_INFINITY, f64::max);
+    let mass: f64 = scores.iter().map(|score| (score.0 - peak).exp()).sum();
+    let cost: f64 = scores.iter().map(|score| (score.0 - peak).exp() * score.1).sum();
+    (peak + mass.ln(), cost / mass)
+}
+
+/// Sums of a batch whose middle problem does not run, with holes, beside the naive ones.
+fn check_rows(engine: &Engine, seed: u64, sizes: [(usize, usize); 3], dimension: usize, rate: f64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let f32_exact = |value: f64| f64::from(value as f32);
-    let mut draw =
-        |count: usize| (0..count).map(|_| f32_exact(random.random_range(-1.5..1.5))).collect();
-    let places = draw(count * dimension);
-    let charges: Vec<f64> = draw(count);
-    let size: f64 = charges.iter().map(|charge| charge.abs()).sum();
-    let charges: Vec<f64> = charges.iter().map(|charge| f32_exact(charge / size)).collect();
-    let weights = charges.iter().map(|charge| charge.abs()).collect();
-    Charges { places, charges, weights }
-}
-
-fn start(plan: &Plan, seed: u64) -> Vec<f64> {
-    let network = initial(plan, &mut ChaCha8Rng::seed_from_u64(seed));
-    network.into_iter().map(|value| f64::from(value as f32)).collect()
-}
-
-/// Steps at this rate, with a penalty of weight 10.
-fn steps(rate: f64, epochs: usize) -> Vec<Step> {
-    vec![Step { rate, penalty: [1.0, 0.0, 0.0], sets: 0 }; epochs]
-}
-
-fn networks(
-    engine: &Engine,
-    plan: &Plan,
-    steps: &[Step],
-    first: &[Vec<f64>],
-    measures: &[Charges],
-) -> Networks {
-    let table = Step::table(steps, &ADAM);
-    let measures: Vec<&Charges> = measures.iter().collect();
-    Networks::new(engine, plan.clone(), ADAM, &table, first, &measures).unwrap()
-}
-
-/// The loss, and all numbers after an epoch that changes nothing; power iterations go on.
-fn still(plan: &Plan, network: &[f64], measure: &Charges, epochs: usize) -> (f64, Vec<f64>) {
-    let engine = Engine::cpu();
-    let all = steps(0.0, epochs);
-    let (first, measures) = (vec![network.to_vec()], vec![measure.clone()]);
-    let mut networks = networks(&engine, plan, &all, &first, &measures);
-    train(&engine, &mut networks, 0..epochs, false).unwrap();
-    let [value, penalty] = networks.curves(&engine).unwrap()[0][epochs - 1];
-    let mut numbers = networks.numbers(&engine).unwrap();
-    numbers.truncate(plan.fixed);
-    (10.0 * penalty - value, numbers)
-}
-
-#[test]
-fn gradients_are_those_of_the_loss() {
-    for constraint in CONSTRAINTS {
-        for (hidden, group, dimension) in
-            [(vec![8, 12], 4, 3), (vec![8], 2, 1), (vec![4, 8, 4], 1024, 9)]
-        {
-            let plan = Plan::new(dimension, &hidden, group, constraint, Output::Penalised);
-            let measure = charges(3, 150, dimension);
-            let mut network = start(&plan, 5);
-            // Some values lie beyond 1.
-            network[plan.layers.last().unwrap().bias] = 0.6;
-            // Power iterations have to have converged, so that singular vectors count as constants.
-            let (_, network) = still(&plan, &network, &measure, 300);
-            let (_, after) = still(&plan, &network, &measure, 1);
-            let gradient = &after[plan.beside(1)];
-            let mut random = ChaCha8Rng::seed_from_u64(11);
-            for _ in 0..20 {
-                // Along a random direction; where weights are orthonormal, along their manifold.
-                let mut direction = vec![0.0; plan.fixed];
-                for value in &mut direction[plan.theta()] {
-                    *value = random.random_range(-1.0..1.0);
-                }
-                if constraint == Constraint::Orthonormal {
-                    for layer in &plan.layers {
-                        let shape = (layer.outputs, layer.inputs);
-                        let w = Array2::from_shape_vec(shape, network[layer.matrix()].to_vec());
-                        let d = Array2::from_shape_vec(shape, direction[layer.matrix()].to_vec());
-                        let tangent = tangent(w.unwrap(), d.unwrap());
-                        direction[layer.matrix()].copy_from_slice(tangent.as_slice().unwrap());
-                    }
-                }
-                let step = 1e-6;
-                let moved = |sign: f64| {
-                    let moved = network.iter().zip(&direction);
-                    let moved: Vec<f64> = moved.map(|(x, d)| x + sign * step * d).collect();
-                    still(&plan, &moved, &measure, 1).0
-                };
-                let slope = (moved(1.0) - moved(-1.0)) / (2.0 * step);
-                let along: f64 =
-                    gradient.iter().zip(&direction[plan.theta()]).map(|(g, d)| g * d).sum();
-                assert!(
-                    (slope - along).abs() < 1e-6 * (1.0 + along.abs()),
-                    "{constraint:?} {hidden:?}: {slope} {along}"
-                );
+    let blocks = Blocks::of(sizes);
+    let (rows, cols) = (blocks.total_rows(), blocks.total_cols());
+    let [x, y] = [rows, cols].map(|count| numbers(&mut random, count * dimension, 2.0));
+    let mut v = numbers(&mut random, cols, 8.0);
+    v.iter_mut().step_by(3).for_each(|v| *v = NOTHING);
+    let upload = |values: &[f64]| engine.upload("values", values).unwrap();
+    let mut out = RowSums { logarithm: upload(&vec![7.0; rows]), mean: upload(&vec![7.0; rows]) };
+    PlanRows::new(engine, &blocks, dimension)
+        .unwrap()
+        .launch(
+            engine,
+            &upload(&x),
+            &upload(&y),
+            &upload(&v),
+            rate,
+            &upload(&[1.0, 0.0, 1.0]),
+            &mut out,
+        )
+        .unwrap();
+    let [logarithm, mean] =
+        [&out.logarithm, &out.mean].map(|array| engine.download(array).unwrap());
+    let point = |all: &[f64], i: usize, count: usize| -> Vec<f64> {
+        (0..dimension).map(|k| all[k * count + i]).collect()
+    };
+    let allowed = 8.0 * engine.unit_roundoff() * (10.0 + 4.0 * rate);
+    for problem in 0..3 {
+        let others = blocks.cols[problem]..blocks.cols[problem + 1];
+        let ys: Vec<Vec<f64>> = others.clone().map(|j| point(&y, j, cols)).collect();
+        for i in blocks.rows[problem]..blocks.rows[problem + 1] {
+            if problem == 1 {
+                assert_eq!((logarithm[i], mean[i]), (7.0, 7.0));
+                continue;
             }
+            let (log, cost) = naive_row(&point(&x, i, rows), &ys, &v[others.clone()], rate);
+            if log < NEARLY_NOTHING {
+                assert!(logarithm[i] < NEARLY_NOTHING && mean[i] == 0.0, "{engine:?}");
+                continue;
+            }
+            let off = (logarithm[i] - log).abs().max((mean[i] - cost).abs());
+            assert!(off <= allowed, "{engine:?} at {i}: off by {off:e}, allowed {allowed:e}");
         }
     }
 }
 
-/// The part of D along the manifold of orthonormal matrices: D - W sym(W^T D) for a tall W.
-fn tangent(w: Array2<f64>, d: Array2<f64>) -> Array2<f64> {
-    if w.nrows() < w.ncols() {
-        return tangent(w.reversed_axes(), d.reversed_axes())
-            .reversed_axes()
-            .as_standard_layout()
-            .to_owned();
-    }
-    let inner = w.t().dot(&d);
-    let out = &d - &w.dot(&((&inner + &inner.t()) / 2.0));
-    out.as_standard_layout().to_owned()
-}
+proptest! {
+    #![proptest_config(same_cases())]
 
-/// A clamped output: a gradient that leads back inside passes, one that leads further out does not.
-#[test]
-fn clamped_outputs_pass_gradients_that_lead_back() {
-    let plan = Plan::new(1, &[4], 4, Constraint::Orthonormal, Output::Clamped);
-    let mut network = start(&plan, 1);
-    let bias = plan.layers[1].bias;
-    network[bias] = 5.0;
-    for (charge, expected) in [(1.0, 0.0), (-1.0, 1.0)] {
-        let measure = Charges { places: vec![0.1], charges: vec![charge], weights: vec![1.0] };
-        let (loss, after) = still(&plan, &network, &measure, 1);
-        assert_eq!(loss, -charge);
-        assert_eq!(after[bias + plan.parameters], expected);
-    }
-}
-
-/// Gradients, values and what is exported, on both engines from the same state.
-#[test]
-fn engines_agree_on_an_epoch() {
-    let shapes = [
-        (vec![64, 64], 1024, 2, [1, 130, 300]),
-        (vec![64, 64], 2, 17, [5, 64, 129]),
-        (vec![128, 64, 8], 8, 3, [40, 1, 2]),
-        (vec![4], 4, 1, [3, 300, 7]),
-        (vec![12, 20], 4, 9, [33, 2, 140]),
-    ];
-    let cpu = Engine::cpu();
-    for engine in engines().iter().filter(|engine| engine.is_gpu()) {
-        for constraint in CONSTRAINTS {
-            for output in [Output::Penalised, Output::Clamped] {
-                for (hidden, group, dimension, counts) in &shapes {
-                    let plan = Plan::new(*dimension, hidden, *group, constraint, output);
-                    let measures: Vec<Charges> =
-                        counts.iter().map(|count| charges(9, *count, *dimension)).collect();
-                    let first: Vec<Vec<f64>> = (0..3).map(|seed| start(&plan, seed)).collect();
-                    let found = [&cpu, engine].map(|engine| {
-                        let all = steps(0.0, 2);
-                        let mut networks = networks(engine, &plan, &all, &first, &measures);
-                        train(engine, &mut networks, 0..1, false).unwrap();
-                        train(engine, &mut networks, 1..2, true).unwrap();
-                        (
-                            networks.curves(engine).unwrap(),
-                            networks.numbers(engine).unwrap(),
-                            networks.trained(engine).unwrap(),
-                        )
-                    });
-                    let [(curves, numbers, trained), (gpu_curves, gpu_numbers, gpu_trained)] =
-                        found;
-                    let case = format!("{constraint:?} {output:?} {hidden:?}");
-                    let flat = |curves: &[Vec<[f64; 2]>]| curves.concat().concat();
-                    close(&flat(&gpu_curves), &flat(&curves), 2e-5, &case);
-                    close(&gpu_trained.concat(), &trained.concat(), 2e-5, &case);
-                    let mut begin = 0;
-                    for count in counts {
-                        // theta, gradient and moments.
-                        for region in 0..4 {
-                            let part = plan.beside(region);
-                            let part = begin + part.start..begin + part.end;
-                            let (found, expected) = (&gpu_numbers[part.clone()], &numbers[part]);
-                            close(found, expected, 5e-5, &format!("{case} {region}"));
-                        }
-                        begin += plan.numbers(*count);
-                    }
-                }
-            }
+    #[test]
+    fn rows_of_a_plan_are_their_sums(
+        seed in 0..1000_u64, n in 1..270_usize, m in 1..270_usize, dimension in 1..12_usize,
+        rate in 0.5..100.0_f64
+    ) {
+        let rate = f64::from(rate as f32);
+        for engine in engines() {
+            check_rows(&engine, seed, [(n, m), (m, 3), (1, n)], dimension, rate);
         }
     }
-}
 
-/// Off by no more than this part of the largest.
-fn close(found: &[f64], expected: &[f64], tolerance: f64, case: &str) {
-    let size = expected.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
-    let off = found.iter().zip(expected).map(|(x, y)| (x - y).abs());
-    let worst = off.fold(0.0, f64::max);
-    assert!(worst <= tolerance * size + 1e-12, "{case}: {worst:e} of {size:e}");
-}
-
-/// Orthonormal layers stay so, and a stretch of epochs is the same in one go or in several.
-#[test]
-fn training_goes_on_where_it_stopped() {
-    for engine in engines() {
-        let plan = Plan::new(2, &[16, 8], 8, Constraint::Orthonormal, Output::Clamped);
-        let measures = [charges(1, 60, 2), charges(2, 20, 2)];
-        let first: Vec<Vec<f64>> = (0..2).map(|seed| start(&plan, seed)).collect();
-        let run = |stretches: &[std::ops::Range<usize>]| {
-            let all = steps(0.01, 12);
-            let mut networks = networks(&engine, &plan, &all, &first, &measures);
-            for stretch in stretches {
-                train(&engine, &mut networks, stretch.clone(), stretch.end == 12).unwrap();
+    #[test]
+    fn a_potential_steps_towards_its_goal_and_stays_within_one(
+        seed in 0..1000_u64, n in 1..600_usize, m in 1..300_usize, epsilon in 0.01..2.0_f64,
+        boldest in 1.0..1.9_f64
+    ) {
+        for engine in engines() {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            let [potential, log_weight, message] = [1.0, 5.0, 2.0 / epsilon]
+                .map(|scale| numbers(&mut random, n + m + 2, scale));
+            let upload = |values: &[f64]| engine.upload("values", values).unwrap();
+            // Three problems: one that grew 19 times and does so once more, one that stands still,
+            // one that has given up over-relaxation.
+            let mut side = Potentials {
+                offsets: engine.table("offsets", &[0, n as u32, n as u32 + 2, (n + m) as u32 + 2]).unwrap(),
+                log_weight: upload(&log_weight),
+                potential: upload(&potential),
+                bias: upload(&vec![7.0; n + m + 2]),
+                pace: upload(&[3.0, -1.0, 19.0, 4.0, 0.0, 3.0, -1.0, 5.0, 3.0]),
+            };
+            let running = upload(&[1.0, 0.0, 1.0]);
+            potential_update(&engine, &mut side, &upload(&message), epsilon, boldest, &running).unwrap();
+            let [after, bias, pace] = [&side.potential, &side.bias, &side.pace]
+                .map(|array| engine.download(array).unwrap());
+            let allowed = 8.0 * engine.unit_roundoff() * (4.0 + 2.0 / epsilon + 5.0);
+            let mut changes = [0.0_f64; 2];
+            for i in 0..n + m + 2 {
+                if (n..n + 2).contains(&i) {
+                    prop_assert_eq!((after[i], bias[i]), (potential[i], 7.0));
+                    continue;
+                }
+                let goal = -epsilon * message[i];
+                let omega = if i < n { f64::min(1.6, boldest) } else { 1.0 };
+                let wanted = f64::clamp(potential[i] + omega * (goal - potential[i]), -1.0, 1.0);
+                prop_assert!((after[i] - wanted).abs() <= allowed, "{} {}", after[i], wanted);
+                prop_assert!(after[i].abs() <= 1.0);
+                prop_assert!((bias[i] - (log_weight[i] + wanted / epsilon)).abs() <= allowed / epsilon);
+                let change = &mut changes[usize::from(i >= n)];
+                *change = change.max((wanted - potential[i]).abs());
             }
-            (networks.curves(&engine).unwrap(), networks.trained(&engine).unwrap())
-        };
-        let (curves, trained) = run(&[0..12]);
-        assert_eq!((curves.clone(), trained.clone()), run(&[0..1, 1..5, 5..12]));
-        for (curve, trained) in curves.iter().zip(&trained) {
-            assert!(curve[11][0] > curve[0][0]);
-            for layer in &plan.layers {
-                let begin = layer.weights - plan.theta().start;
-                let shape = (layer.outputs, layer.inputs);
-                let weights = &trained[begin..begin + shape.0 * shape.1];
-                let w = ArrayView2::from_shape(shape, weights).unwrap();
-                let w = if shape.0 < shape.1 { w.reversed_axes() } else { w };
-                let off = w.t().dot(&w) - Array2::<f64>::eye(w.ncols());
-                assert!(off.iter().all(|x| x.abs() < 1e-6), "{off}");
-            }
+            let close = |found: f64, wanted: f64| (found - wanted).abs() <= allowed;
+            prop_assert!(pace[0] == -1.0 && close(pace[1], changes[0]) && pace[2] == 20.0);
+            prop_assert!(pace[3] == 4.0 && pace[4] == 0.0 && pace[5] == 3.0);
+            prop_assert!(pace[6] == -1.0 && close(pace[7], changes[1]) && pace[8] == 0.0);
         }
     }
 }

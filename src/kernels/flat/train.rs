@@ -10,7 +10,7 @@ use super::network::{
     Constraint, Optimiser, Output, Pass, Plan, Points, Sums, adam, applied, constrain,
     finish_gradients, lambda, note, restore_best, retract,
 };
-use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
+use crate::engine::{Array, Backend, DeviceKind, Engine, Launch, Shader, Table, shader};
 use crate::error::{Error, Result};
 use crate::kernels::{MULTIPLY_ADDS_PER_EXPONENTIAL, check_length, index};
 
@@ -205,51 +205,94 @@ pub(crate) fn train(
         });
         return Ok(());
     };
-    let square = plan.layers.iter().map(|layer| layer.sides().1.pow(2)).max().unwrap_or(0);
-    let (spectral, orthonormal, iterations) = match plan.constraint {
-        Constraint::Spectral => (1, 0, 0),
-        Constraint::Orthonormal => (0, 1, 0),
-        Constraint::Bjorck { iterations } => (0, 0, iterations),
+    let turns = counts.iter().map(|count| plan.turns_of_epoch(*count)).max().unwrap_or(1);
+    let at_once = match gpu.info().kind {
+        DeviceKind::Software => SOFTWARE_TURNS / turns,
+        _ => epochs.len().max(1),
     };
+    if at_once == 0 {
+        return Err(Error::Limit {
+            what: "an epoch of training".to_owned(),
+            needed: turns as u64,
+            available: SOFTWARE_TURNS as u64,
+            remedy: "this software adapter cuts loops short that take more turns; use --device cpu"
+                .to_owned(),
+        });
+    }
+    let constants = constants(plan);
+    let mut epoch = epochs.start;
+    loop {
+        let end = (epoch + at_once).min(epochs.end);
+        let finish = export && end == epochs.end;
+        let params = params(plan, optimiser, counts.len(), epoch..end, networks.epochs, finish);
+        let work = counts.iter().map(|count| plan.work_of_step(*count)).sum::<f64>();
+        engine.launch(
+            gpu,
+            &Launch {
+                shader: &SHADER,
+                constants: &constants,
+                bindings: &[
+                    tables.0.buffer()?.into(),
+                    tables.1.buffer()?.into(),
+                    schedule.buffer()?.into(),
+                    arena.buffer()?.into(),
+                    curve.buffer()?.into(),
+                    trained.buffer()?.into(),
+                ],
+                immediates: bytemuck::bytes_of(&params),
+                workgroups: counts.len() as u64,
+                work: work * (end - epoch) as f64 / MULTIPLY_ADDS_PER_EXPONENTIAL,
+            },
+        )?;
+        epoch = end;
+        if epoch >= epochs.end {
+            return Ok(());
+        }
+    }
+}
+
+fn constants(plan: &Plan) -> [(&'static str, u32); 4] {
     let clamped = u32::from(plan.output == Output::Clamped);
-    let work: f64 = counts.iter().map(|count| plan.work_of_step(*count)).sum();
-    engine.launch(
-        gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &variant(spectral, orthonormal, 1 - spectral - orthonormal, clamped),
-            bindings: &[
-                tables.0.buffer()?.into(),
-                tables.1.buffer()?.into(),
-                schedule.buffer()?.into(),
-                arena.buffer()?.into(),
-                curve.buffer()?.into(),
-                trained.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                networks: counts.len() as u32,
-                epoch: epochs.start as u32,
-                epochs: epochs.len() as u32,
-                all_epochs: networks.epochs as u32,
-                finish: u32::from(export),
-                layers: plan.layers.len() as u32,
-                dimension: plan.dimension() as u32,
-                parameters: plan.parameters as u32,
-                group: plan.group as u32,
-                chunk: plan.chunk as u32,
-                fixed: plan.fixed as u32,
-                work: plan.work as u32,
-                square: square as u32,
-                iterations: iterations as u32,
-                beta_1: optimiser.beta_1 as f32,
-                beta_2: optimiser.beta_2 as f32,
-                decay: optimiser.decay as f32,
-                clip: optimiser.clip.min(f64::from(f32::MAX)) as f32,
-            }),
-            workgroups: counts.len() as u64,
-            work: work * epochs.len() as f64 / MULTIPLY_ADDS_PER_EXPONENTIAL,
-        },
-    )
+    match plan.constraint {
+        Constraint::Spectral => variant(1, 0, 0, clamped),
+        Constraint::Orthonormal => variant(0, 1, 0, clamped),
+        Constraint::Bjorck { .. } => variant(0, 0, 1, clamped),
+    }
+}
+
+fn params(
+    plan: &Plan,
+    optimiser: &Optimiser,
+    networks: usize,
+    epochs: Range<usize>,
+    all_epochs: usize,
+    finish: bool,
+) -> Params {
+    let square = plan.layers.iter().map(|layer| layer.sides().1.pow(2)).max().unwrap_or(0);
+    let iterations = match plan.constraint {
+        Constraint::Bjorck { iterations } => iterations,
+        _ => 0,
+    };
+    Params {
+        networks: networks as u32,
+        epoch: epochs.start as u32,
+        epochs: epochs.len() as u32,
+        all_epochs: all_epochs as u32,
+        finish: u32::from(finish),
+        layers: plan.layers.len() as u32,
+        dimension: plan.dimension() as u32,
+        parameters: plan.parameters as u32,
+        group: plan.group as u32,
+        chunk: plan.chunk as u32,
+        fixed: plan.fixed as u32,
+        work: plan.work as u32,
+        square: square as u32,
+        iterations: iterations as u32,
+        beta_1: optimiser.beta_1 as f32,
+        beta_2: optimiser.beta_2 as f32,
+        decay: optimiser.decay as f32,
+        clip: optimiser.clip.min(1e30) as f32,
+    }
 }
 
 /// Cuts a slice into pieces of these sizes.
@@ -270,6 +313,9 @@ struct Twin<'a> {
     network: &'a mut [f64],
 }
 
+/// Turns of loops that Mesa's software rasteriser takes in one launch: it leaves all loops without a
+/// word once they have taken 65,535 together.
+const SOFTWARE_TURNS: usize = 60_000;
 /// Points that one thread takes: networks with many more share their gradients out.
 const POINTS_AT_ONCE: usize = 512;
 

@@ -7,6 +7,8 @@ mod initial;
 mod optimiser;
 mod pass;
 mod plan;
+#[cfg(test)]
+mod properties;
 mod record;
 
 pub(crate) use activation::group_sort;

@@ -205,6 +205,49 @@ impl Plan {
         points as f64 * (3.0 * matrices + sorting) + constraint + 10.0 * self.parameters as f64
     }
 
+    /// Turns of all loops that a thread of the shader takes in an epoch over so many points, at most.
+    pub(crate) fn turns_of_epoch(&self, points: usize) -> usize {
+        let product = |rows: usize, cols: usize, inner: usize| {
+            let strip = cols.div_ceil(64) * (1 + 17 * inner.div_ceil(16));
+            rows.div_ceil(64) * (1 + strip)
+        };
+        let column_sums = |rows: usize, cols: usize| cols.div_ceil(64) * (1 + rows.div_ceil(4));
+        let row_sums = |rows: usize, cols: usize| rows.div_ceil(32) * (1 + cols.div_ceil(8));
+        let each = |count: usize| count.div_ceil(256);
+        let mut turns = 0;
+        for begin in (0..points).step_by(self.chunk) {
+            let rows = self.chunk.min(points - begin);
+            turns += 1 + each(rows);
+            for layer in &self.layers {
+                let Layer { inputs, outputs, .. } = *layer;
+                let group = self.group.min(outputs);
+                turns += product(rows, outputs, inputs) + row_sums(rows, inputs);
+                turns += rows.div_ceil((MAX_WIDTH / outputs).max(1)) * (1 + 2 * group.div_ceil(4));
+                turns += product(outputs, inputs, rows) + product(rows, inputs, outputs);
+                turns += inputs.min(8) * (1 + column_sums(rows, outputs));
+                turns += column_sums(rows, inputs) + column_sums(rows, outputs);
+                turns += 2 * each(rows * inputs);
+            }
+        }
+        for layer in &self.layers {
+            let Layer { inputs, outputs, .. } = *layer;
+            let (large, small) = layer.sides();
+            let pair = product(small, small, large) + product(large, small, small);
+            let sweep = each(inputs * outputs) + each(small * small);
+            turns += 1 + match self.constraint {
+                Constraint::Spectral => {
+                    2 * (1 + column_sums(outputs, inputs) + row_sums(outputs, inputs))
+                        + 8 * (1 + each(large))
+                        + 2 * sweep
+                }
+                Constraint::Orthonormal => 2 + 3 * (pair + sweep),
+                Constraint::Bjorck { iterations } => (4 * iterations + 2) * (1 + pair + sweep),
+            };
+        }
+        // Reductions, the moments, the best.
+        turns + 4 * 8 + 4 * each(self.parameters)
+    }
+
     /// The layers as the shader takes them, eight numbers each.
     pub(crate) fn table(&self) -> Result<Vec<u32>> {
         let numbers = self.layers.iter().flat_map(|layer| {
