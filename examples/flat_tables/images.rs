@@ -36,6 +36,10 @@ fn one_class(
     sheet: &mut Sheet,
 ) -> Result<ndarray::Array2<f64>> {
     let estimated = context.size.pick(1, 2, PICTURES);
+    let mut setup = Setup::new(context.size);
+    // Up to 4096 points each.
+    setup.paper = setup.paper.epochs(context.size.pick(60, 800, 2000));
+    setup.tight = setup.tight.epochs(context.size.pick(30, 500, 1000));
     let pictures: Vec<_> = (0..PICTURES)
         .map(|k| class.draw(&mut random(context.seed, (100 * side + k) as u64), side, k))
         .collect();
@@ -59,7 +63,7 @@ fn one_class(
             sheet.check(what, truth, 0.8 * elsewhere..=1.2 * elsewhere);
         }
         pairs.truncate(estimated);
-        let columns = methods::columns(&pairs, &Setup::new(context.size), context)?;
+        let columns = methods::columns(&pairs, &setup, context)?;
         for (k, column) in columns.iter().enumerate() {
             if rows.len() < k + 3 {
                 rows.push(head::<String>(&format!("error in %, {}", column.name), []));

@@ -2,11 +2,14 @@
 
 use gaspard::Result;
 use gaspard::flat::neural::{Epoch, Trained, Training, calibrated};
-use gaspard::flat::{Cloud, exact};
+use gaspard::flat::{Cloud, Sinkhorn, exact};
 
 use crate::pair::{Pair, normalised};
 use crate::sheet::{Sheet, mean};
 use crate::{Context, Size};
+
+/// How near the bounds of entropic transport are to be, relative to the distance.
+const TOLERANCE: f64 = 1e-3;
 
 /// The names of columns that experiments look at.
 pub const PAPER: &str = "paper mode";
@@ -67,6 +70,13 @@ pub fn columns(pairs: &[Pair], setup: &Setup, context: &Context) -> Result<Vec<C
         let values = pairs.iter().map(value).collect::<Result<_>>()?;
         columns.push(Column::new("simplex", values));
     }
+    let brackets = Sinkhorn::new().tolerance(TOLERANCE).solve_batch(
+        &clouds(pairs),
+        &context.engine,
+        &mut (),
+    )?;
+    let values = brackets.iter().map(|bracket| normalised(&bracket.distance));
+    columns.push(Column::new("sinkhorn", values.collect::<Result<_>>()?));
     let tight = train(pairs, &setup.tight, context)?;
     columns.push(trained(TIGHT, &tight)?);
     let learned = tight.iter().zip(pairs).map(|(tight, pair)| tight.learned / pair.least());
@@ -82,8 +92,11 @@ pub fn columns(pairs: &[Pair], setup: &Setup, context: &Context) -> Result<Vec<C
 
 /// One network for each pair.
 pub fn train(pairs: &[Pair], training: &Training, context: &Context) -> Result<Vec<Trained>> {
-    let clouds: Vec<(&Cloud, &Cloud)> = pairs.iter().map(|pair| (&pair.a, &pair.b)).collect();
-    training.clone().seed(context.seed).solve_batch(&clouds, &context.engine, &mut ())
+    training.clone().seed(context.seed).solve_batch(&clouds(pairs), &context.engine, &mut ())
+}
+
+fn clouds(pairs: &[Pair]) -> Vec<(&Cloud, &Cloud)> {
+    pairs.iter().map(|pair| (&pair.a, &pair.b)).collect()
 }
 
 fn trained(name: &'static str, all: &[Trained]) -> Result<Column> {
@@ -107,6 +120,9 @@ pub fn check(sheet: &mut Sheet, label: &str, columns: &[Column], pairs: &[Pair])
         let name = column.name;
         match name {
             "simplex" => sheet.check(format!("{label}: worst error, {name}"), worst, 0.0..=1e-9),
+            "sinkhorn" => {
+                sheet.check(format!("{label}: worst error, {name}"), worst, 0.0..=TOLERANCE);
+            }
             // The transform of nearly the right potential is the right one, or as near.
             TIGHT => sheet.check(format!("{label}: worst error, {name}"), worst, 0.0..=1e-3),
             LEARNED => {

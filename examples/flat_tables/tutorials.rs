@@ -31,13 +31,15 @@ pub fn run(context: &Context, sheet: &mut Sheet) -> Result<()> {
     let cubes = Pair::clouds(near, far)?;
     sheet.check("cubes: simplex", cubes.truth, 3.5 - 1e-9..=3.5 + 1e-9);
     line.truncate(1);
-    let pairs = [line.remove(0), cubes];
-    let columns = methods::columns(&pairs, &Setup::new(context.size), context)?;
-    let names = std::iter::once("exact").chain(columns.iter().map(|column| column.name));
-    let rows = ["on a line", "cubes"].into_iter().enumerate().map(|(k, name)| {
-        let values = std::iter::once(pairs[k].truth).chain(columns.iter().map(|c| c.values[k]));
-        head(name, values.map(|value| format!("{value:.3}")))
-    });
-    sheet.table("tutorials", &head("", names), &rows.collect::<Vec<_>>());
+    let mut rows = Vec::new();
+    let mut names = vec!["exact"];
+    for (name, pairs) in [("on a line", line), ("cubes", vec![cubes])] {
+        let columns = methods::columns(&pairs, &Setup::new(context.size), context)?;
+        names.truncate(1);
+        names.extend(columns.iter().map(|column| column.name));
+        let values = std::iter::once(pairs[0].truth).chain(columns.iter().map(|c| c.values[0]));
+        rows.push(head(name, values.map(|value| format!("{value:.3}"))));
+    }
+    sheet.table("tutorials", &head("", names), &rows);
     Ok(())
 }
