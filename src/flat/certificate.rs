@@ -12,15 +12,18 @@ use crate::kernels::vector::CHUNK;
 use crate::linear::schedule::positive;
 
 /// A lower bound on the flat metric from any potential `psi` on the points of `b`, and the potential
-/// that it leads to: phi on the points of `a`, psi on those of `b`, both at most 1 and with phi_i +
-/// psi_j <= |x_i - y_j| (spec 3.4):
+/// that it leads to: phi on the points of `a`, psi on those of `b`, both between -1 and 1 and with
+/// phi_i + psi_j <= |x_i - y_j|:
 ///
 /// ```text
-/// phi_i = min(1, min_j (d_ij - psi_j)),  psi_j = min(1, min_i (d_ij - phi_i)),  phi once more;
+/// s_i = min_j (d_ij - psi_j),   t_j = min_i (d_ij - s_i),
+/// psi_j = min(1, t_j - c) with the best c for min(1, s_i + c) beside it,
+/// phi_i = min(1, min_j (d_ij - psi_j)),   psi_j = min(1, min_i (d_ij - phi_i));
 /// bound = sum a_i phi_i + sum b_j psi_j
 /// ```
 ///
-/// Each of the three passes can only increase it. O(n m) time and O(n + m) memory.
+/// Each step can only increase it, and one point against anything comes out exactly: without the
+/// shift, any value at that point would stay as it is. O(n m) time and O(n + m) memory.
 ///
 /// ```
 /// use gaspard::flat::{Cloud, lower_bound};
@@ -38,14 +41,35 @@ pub fn lower_bound(a: &Cloud, b: &Cloud, psi: &[f64]) -> Result<Certificate> {
     a.check_dimension(b)?;
     let clipped = checked(b, psi)?;
     let [all_a, all_b] = [a, b].map(|cloud| (0..cloud.weights().len()).collect::<Vec<_>>());
-    let phi = transformed(a, b, &all_b, &clipped);
-    let psi = transformed(b, a, &all_a, &phi);
-    let phi = transformed(a, b, &all_b, &psi);
+    // Without a limit, for what the shift brings back below it.
+    let s = transformed(a, b, &all_b, &clipped, f64::INFINITY);
+    let t = transformed(b, a, &all_a, &s, f64::INFINITY);
+    let shift = best_shift([a, b], [&s, &t]);
+    let psi: Vec<f64> = t.iter().map(|t| (t - shift).clamp(-1.0, 1.0)).collect();
+    let phi = transformed(a, b, &all_b, &psi, 1.0);
+    let psi = transformed(b, a, &all_a, &phi, 1.0);
     let terms = [(a, &phi), (b, &psi)].into_iter().flat_map(|(cloud, potential)| {
         cloud.weights().iter().zip(potential).map(|(mass, value)| mass * value)
     });
     let value = compensated_sum(&terms.collect::<Vec<_>>());
     Ok(Certificate { value, phi, psi })
+}
+
+/// The c with the largest sum a_i min(1, s_i + c) + sum b_j min(1, t_j - c), which is concave: the
+/// slope begins with the mass of `a` and falls by a_i where s_i + c reaches 1, by b_j where t_j - c
+/// falls below.
+fn best_shift([a, b]: [&Cloud; 2], [s, t]: [&[f64]; 2]) -> f64 {
+    let falls_a = s.iter().zip(a.weights()).map(|(s, mass)| (1.0 - s, *mass));
+    let falls_b = t.iter().zip(b.weights()).map(|(t, mass)| (t - 1.0, *mass));
+    let mut falls: Vec<(f64, f64)> = falls_a.chain(falls_b).filter(|fall| fall.1 > 0.0).collect();
+    falls.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let mut slope = a.mass();
+    let top = falls.iter().find(|(_, mass)| {
+        slope -= mass;
+        slope <= 0.0
+    });
+    // Rounding can leave a slope after the last fall.
+    top.or(falls.last()).map_or(0.0, |(shift, _)| *shift)
 }
 
 /// What [`lower_bound`] finds.
@@ -127,16 +151,22 @@ pub(super) fn extended(
     let [phi, psi] = if complete {
         [phi, psi]
     } else {
-        let phi = transformed(a, b, kept[1], &psi);
+        let phi = transformed(a, b, kept[1], &psi, 1.0);
         let everywhere: Vec<usize> = (0..phi.len()).collect();
-        let psi = transformed(b, a, &everywhere, &phi);
+        let psi = transformed(b, a, &everywhere, &phi, 1.0);
         [phi, psi]
     };
     (phi, psi.into_iter().map(|psi| -psi).collect())
 }
 
-/// min(1, min_j (|x_i - y_j| - potential_j)) over these points.
-fn transformed(here: &Cloud, there: &Cloud, points: &[usize], potential: &[f64]) -> Vec<f64> {
+/// min(most, min_j (|x_i - y_j| - potential_j)) over these points.
+fn transformed(
+    here: &Cloud,
+    there: &Cloud,
+    points: &[usize],
+    potential: &[f64],
+    most: f64,
+) -> Vec<f64> {
     let axes: Vec<Vec<f64>> = there
         .points()
         .columns()
@@ -145,7 +175,7 @@ fn transformed(here: &Cloud, there: &Cloud, points: &[usize], potential: &[f64])
         .collect();
     let least = |here: &[f64]| {
         let mut costs = [0.0; CHUNK];
-        let mut least = 1.0_f64;
+        let mut least = most;
         for begin in (0..points.len()).step_by(CHUNK) {
             let chunk = begin..(begin + CHUNK).min(points.len());
             let there: Vec<&[f64]> = axes.iter().map(|axis| &axis[chunk.clone()]).collect();

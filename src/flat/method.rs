@@ -11,7 +11,7 @@ use super::neural::Training;
 use super::{Cloud, Distance, Sinkhorn, exact};
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::observer::{Observer, Progress};
+use crate::observer::{Observer, Part, Progress};
 
 /// Products of the numbers of points up to which the network simplex is the quickest, on one core of a
 /// CPU and beside a GPU, and up to which Sinkhorn takes no more than minutes.
@@ -120,18 +120,28 @@ impl Method {
         match self {
             Self::Exact => solve_exactly(pairs, observer),
             Self::Sinkhorn(sinkhorn) => {
-                let pairs: Vec<_> = pairs.iter().map(|pair| (pair.a, pair.b)).collect();
-                let brackets = sinkhorn.solve_batch(&pairs, engine, observer)?;
-                let found = brackets.into_iter().map(|bracket| {
-                    Some(Found {
-                        distance: bracket.distance,
-                        std: None,
-                        learned: None,
-                        converged: bracket.converged,
-                        interrupted: bracket.interrupted,
-                    })
-                });
-                Ok(found.collect())
+                let parts = parts(pairs);
+                let count = parts.len();
+                let mut all = Vec::with_capacity(pairs.len());
+                for (index, part) in parts.into_iter().enumerate() {
+                    let part: Vec<_> = pairs[part].iter().map(|pair| (pair.a, pair.b)).collect();
+                    if observer.interrupted() {
+                        break;
+                    }
+                    let mut observer = Part { observer, part: (index + 1, count) };
+                    let brackets = sinkhorn.solve_batch(&part, engine, &mut observer)?;
+                    all.extend(brackets.into_iter().map(|bracket| {
+                        Some(Found {
+                            distance: bracket.distance,
+                            std: None,
+                            learned: None,
+                            converged: bracket.converged,
+                            interrupted: bracket.interrupted,
+                        })
+                    }));
+                }
+                all.resize(pairs.len(), None);
+                Ok(all)
             }
             Self::Neural(training) => {
                 let trained = training.solve_pairs(pairs, engine, observer)?;
@@ -149,6 +159,24 @@ impl Method {
             }
         }
     }
+}
+
+/// Pairs that Sinkhorn takes together: enough to keep a device busy, and few enough for its bindings.
+fn parts(pairs: &[Pair<'_>]) -> Vec<std::ops::Range<usize>> {
+    const NUMBERS: usize = 1 << 23;
+    let mut parts = Vec::new();
+    let mut begin = 0;
+    let mut numbers = 0;
+    for (index, pair) in pairs.iter().enumerate() {
+        let own = pair.a.points().len() + pair.b.points().len();
+        if index > begin && numbers + own > NUMBERS {
+            parts.push(begin..index);
+            (begin, numbers) = (index, 0);
+        }
+        numbers += own;
+    }
+    parts.push(begin..pairs.len());
+    parts
 }
 
 /// Solves pairs on all cores, while this thread listens to the observer.

@@ -231,8 +231,8 @@ impl Training {
             let problem = format!("there are {}", self.hidden.len());
             return fail("hidden layers", problem, "give 1 to 12");
         }
-        let wrong = |units: &&usize| **units == 0 || **units > MAX_WIDTH || **units % 4 != 0;
-        if let Some(units) = self.hidden.iter().find(wrong) {
+        let allowed = |units: &usize| (4..=MAX_WIDTH).contains(units) && units.is_multiple_of(4);
+        if let Some(units) = self.hidden.iter().find(|units| !allowed(units)) {
             let problem = format!("one has {units} units");
             return fail("hidden layers", problem, "give multiples of 4, 1024 at most");
         }
@@ -264,7 +264,7 @@ impl Training {
             let problem = format!("it is {}", self.weight_decay);
             return fail("the weight decay", problem, "give a number from 0 up");
         }
-        if let Some(clip) = self.clip.filter(|clip| !(*clip > 0.0)) {
+        if let Some(clip) = self.clip.filter(|clip| clip.is_nan() || *clip <= 0.0) {
             return fail("the clip", format!("it is {clip}"), "give a positive length, or none");
         }
         let factor = match self.decay {

@@ -142,7 +142,7 @@ fn clamped_outputs_pass_gradients_that_lead_back() {
 #[test]
 fn engines_agree_on_an_epoch() {
     let shapes = [
-        (vec![64, 64], 1024, 2, [1, 130, 300]),
+        (vec![64, 64], 1024, 2, [1, 130, 20]),
         (vec![64, 64], 2, 17, [5, 64, 129]),
         (vec![128, 64, 8], 8, 3, [40, 1, 2]),
         (vec![4], 4, 1, [3, 300, 7]),
@@ -206,16 +206,18 @@ fn training_goes_on_where_it_stopped() {
         let plan = Plan::new(2, &[16, 8], 8, Constraint::Orthonormal, Output::Clamped);
         let measures = [charges(1, 60, 2), charges(2, 20, 2)];
         let first: Vec<Vec<f64>> = (0..2).map(|seed| start(&plan, seed)).collect();
-        let run = |stretches: &[std::ops::Range<usize>]| {
+        let run = |stops: &[usize]| {
             let all = steps(0.01, 12);
             let mut networks = networks(&engine, &plan, &all, &first, &measures);
-            for stretch in stretches {
-                train(&engine, &mut networks, stretch.clone(), stretch.end == 12).unwrap();
+            let mut begin = 0;
+            for &end in stops {
+                train(&engine, &mut networks, begin..end, end == 12).unwrap();
+                begin = end;
             }
             (networks.curves(&engine).unwrap(), networks.trained(&engine).unwrap())
         };
-        let (curves, trained) = run(&[0..12]);
-        assert_eq!((curves.clone(), trained.clone()), run(&[0..1, 1..5, 5..12]));
+        let (curves, trained) = run(&[12]);
+        assert_eq!((curves.clone(), trained.clone()), run(&[1, 5, 12]));
         for (curve, trained) in curves.iter().zip(&trained) {
             assert!(curve[11][0] > curve[0][0]);
             for layer in &plan.layers {
