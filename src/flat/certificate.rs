@@ -17,9 +17,9 @@ use crate::linear::schedule::positive;
 ///
 /// ```text
 /// s_i = min_j (d_ij - psi_j),   t_j = min_i (d_ij - s_i),
-/// psi_j = min(1, t_j - c) with the best c for min(1, s_i + c) beside it,
-/// phi_i = min(1, min_j (d_ij - psi_j)),   psi_j = min(1, min_i (d_ij - phi_i));
-/// bound = sum a_i phi_i + sum b_j psi_j
+/// psi_j = min(1, t_j - c) with the best c for min(1, s_i + c) beside it;
+/// the first time with s_i at most 1, and once more as it is; then
+/// phi_i = min(1, min_j (d_ij - psi_j)),   bound = sum a_i phi_i + sum b_j psi_j
 /// ```
 ///
 /// Each step can only increase it, and one point against anything comes out exactly: without the
@@ -41,13 +41,19 @@ pub fn lower_bound(a: &Cloud, b: &Cloud, psi: &[f64]) -> Result<Certificate> {
     a.check_dimension(b)?;
     let clipped = checked(b, psi)?;
     let [all_a, all_b] = [a, b].map(|cloud| (0..cloud.weights().len()).collect::<Vec<_>>());
-    // Without a limit, for what the shift brings back below it.
-    let s = transformed(a, b, &all_b, &clipped, f64::INFINITY);
-    let t = transformed(b, a, &all_a, &s, f64::INFINITY);
-    let shift = best_shift([a, b], [&s, &t]);
-    let psi: Vec<f64> = t.iter().map(|t| (t - shift).clamp(-1.0, 1.0)).collect();
-    let phi = transformed(a, b, &all_b, &psi, 1.0);
-    let psi = transformed(b, a, &all_a, &phi, 1.0);
+    let [onto_a, onto_b] = [(a, b, &all_b), (b, a, &all_a)];
+    let transformed = |(here, there, points): (_, _, &Vec<usize>), potential: &[f64], most| {
+        transformed(here, there, points, potential, most)
+    };
+    let mut psi = clipped;
+    // First as potentials are, then without the limit, for what a shift brings back below it.
+    for most in [1.0, f64::INFINITY] {
+        let s = transformed(onto_a, &psi, most);
+        let t = transformed(onto_b, &s, f64::INFINITY);
+        let shift = best_shift([a, b], [&s, &t]);
+        psi = t.iter().map(|t| (t - shift).clamp(-1.0, 1.0)).collect();
+    }
+    let phi = transformed(onto_a, &psi, 1.0);
     let terms = [(a, &phi), (b, &psi)].into_iter().flat_map(|(cloud, potential)| {
         cloud.weights().iter().zip(potential).map(|(mass, value)| mass * value)
     });
