@@ -114,5 +114,9 @@ fn standing(what: &str, progress: &Progress) -> String {
     let part = if *parts > 1 { format!("{part} of {parts}: ") } else { String::new() };
     let epsilon = epsilon.map_or(String::new(), |epsilon| format!(", at epsilon {epsilon:.3e}"));
     let cost = cost.map_or(String::new(), |cost| format!(", cost {cost:.6e}"));
+    if *tolerance == 0.0 && residual.fract() == 0.0 {
+        // A count.
+        return format!("{part}{what} {residual}{epsilon}{cost}");
+    }
     format!("{part}{what} {residual:.1e}, to reach {tolerance:.1e}{epsilon}{cost}")
 }

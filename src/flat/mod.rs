@@ -28,6 +28,9 @@ pub use sinkhorn::{Bracket, Sinkhorn};
 /// No unit of mass moves further: losing it here and making it there costs as much.
 pub(crate) const FURTHEST: f64 = 2.0;
 
+/// What sums of masses are off by, relatively, at most.
+const ROUNDING: f64 = 1e-13;
+
 /// A distance and what is known of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "io", derive(serde::Serialize))]
@@ -46,6 +49,9 @@ pub struct Distance {
 impl Distance {
     pub(crate) fn new(value: f64, (lower, upper): (f64, f64), masses: [f64; 2]) -> Self {
         let least = masses[0].min(masses[1]);
+        // Nothing is below zero, and all can be lost and made; sums of masses are rounded.
+        let upper = upper.min((masses[0] + masses[1]) * (1.0 + ROUNDING)).max(0.0) + 0.0;
+        let lower = lower.max(0.0).min(upper);
         Self { value, normalised: (least > 0.0).then(|| value / least), lower, upper }
     }
 }

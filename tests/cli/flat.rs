@@ -21,6 +21,16 @@ fn a_pair_has_a_distance_and_bounds() {
     place.picture("two.png", 2, 2, |_, y| if y == 0 { 255 } else { 0 });
     let json = place.results(&["flat", "one.png", "two.png", "--method", "exact"]);
     assert!((number(&json, "value") - 1.0).abs() < 1e-9, "{json}");
+    // Half a box to move is cheap, and what is ten times as far is lost and made.
+    place.picture("left.png", 2, 2, |x, y| if (x, y) == (0, 0) { 255 } else { 0 });
+    place.picture("right.png", 2, 2, |x, y| if (x, y) == (1, 0) { 255 } else { 0 });
+    for (scale, expected) in [("1", 0.5), ("3", 1.5), ("10", 2.0)] {
+        let json = place.results(&["flat", "left.png", "right.png", "--scale", scale]);
+        assert!((number(&json, "value") - expected).abs() < 1e-9, "{json}");
+    }
+    // Nothing is between a measure and itself.
+    let json = place.results(&["flat", "others.npy", "others.npy"]);
+    assert_eq!((number(&json, "lower"), number(&json, "upper")), (0.0, 0.0));
 }
 
 #[test]
@@ -140,6 +150,7 @@ fn what_makes_no_sense_is_refused() {
         (&["--pairwise", "two.txt", "--out", "o.npy"], "2 coordinates"),
         (&["--pairwise", "pair.txt", "--out", "wrong.npy"], "not 2 x 2"),
         (&["--pairwise", "pair.txt"], "--out"),
+        (&["x.npy", "x2.npy", "--scale=0"], "--scale"),
         (&["x.npy", "x2.npy", "--method", "exact", "--epochs", "3"], "--epochs"),
         (&["x.npy", "x2.npy", "--method", "tight", "--epochs", "0"], "epochs"),
         (&["x.npy", "x2.npy", "--method", "tight", "--hidden", "5"], "multiples of 4"),

@@ -8,8 +8,21 @@ use gaspard::{Error, Measure, Result};
 use crate::cli::inputs::{self, Input};
 use crate::cli::options::MassOption;
 
-/// Points with masses from a file, or of 1 each; or the pixels of a picture.
-pub(super) fn read(path: &Path, weights: Option<&Path>, mass: MassOption) -> Result<Cloud> {
+/// Points with masses from a file, or of 1 each; or the pixels of a picture. Lengths are multiplied by
+/// `scale`.
+pub(super) fn read(
+    path: &Path,
+    weights: Option<&Path>,
+    mass: MassOption,
+    scale: f64,
+) -> Result<Cloud> {
+    if !(scale > 0.0 && scale.is_finite()) {
+        return Err(Error::parameter(
+            "--scale",
+            format!("it is {scale}"),
+            "give a positive factor",
+        ));
+    }
     let input = Input::read(path, mass.into())?;
     let name = input.name();
     if input.is_picture {
@@ -18,9 +31,9 @@ pub(super) fn read(path: &Path, weights: Option<&Path>, mass: MassOption) -> Res
             return Err(Error::data(name, problem, "give points, or no weights"));
         }
         let pixels = Measure::density(&name, input.values.view())?;
-        return Cloud::new(&name, pixels.support().places()?, pixels.weights().clone());
+        return Cloud::new(&name, pixels.support().places()? * scale, pixels.weights().clone());
     }
-    let points = input.points()?;
+    let points = input.points()? * scale;
     match weights {
         Some(weights) => Cloud::new(&name, points, inputs::read_weights(weights)?),
         None => Cloud::counting(&name, points),

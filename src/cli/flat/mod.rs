@@ -68,6 +68,10 @@ pub(super) struct Arguments {
     /// Draw the test function, for points in the plane
     #[arg(long, value_name = "FILE.png", conflicts_with = "pairwise")]
     field: Option<PathBuf>,
+    /// Multiply all lengths by this first: nothing moves further than 2, and the pixels of a picture lie
+    /// in a box whose longest side is 1
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, allow_negative_numbers = true)]
+    scale: f64,
     #[command(flatten)]
     method: MethodArguments,
     /// Which pixels of a picture carry mass

@@ -89,7 +89,7 @@ struct Outcome {
 }
 
 pub(super) fn run(arguments: &Arguments, a: &Path, b: &Path) -> Result<Status> {
-    let Arguments { out, train_curve, field, common, method, .. } = arguments;
+    let Arguments { out, train_curve, field, common, method, scale, .. } = arguments;
     for (option, file, endings) in [
         ("--out", out, &["npz"][..]),
         ("--train-curve", train_curve, &["png", "npy"]),
@@ -105,8 +105,8 @@ pub(super) fn run(arguments: &Arguments, a: &Path, b: &Path) -> Result<Status> {
     }
     let files = [out, train_curve, field].into_iter().flatten().map(std::path::PathBuf::as_path);
     let mut session = Session::begin(common, None, files)?;
-    let a = clouds::read(a, arguments.weights_a.as_deref(), arguments.mass)?;
-    let b = clouds::read(b, arguments.weights_b.as_deref(), arguments.mass)?;
+    let a = clouds::read(a, arguments.weights_a.as_deref(), arguments.mass, *scale)?;
+    let b = clouds::read(b, arguments.weights_b.as_deref(), arguments.mass, *scale)?;
     let dimension = a.points().ncols();
     if field.is_some() && dimension != 2 {
         let problem = format!("points have {dimension} coordinates");

@@ -77,7 +77,10 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
     let paths = clouds::named(source)?;
     let all: Vec<Cloud> = paths
         .iter()
-        .map(|path| clouds::read(path, clouds::weights_beside(path).as_deref(), arguments.mass))
+        .map(|path| {
+            let weights = clouds::weights_beside(path);
+            clouds::read(path, weights.as_deref(), arguments.mass, arguments.scale)
+        })
         .collect::<Result<_>>()?;
     let dimension = all[0].points().ncols();
     if let Some(odd) = all.iter().position(|cloud| cloud.points().ncols() != dimension) {

@@ -25,8 +25,9 @@ const WORK_AT_ONCE: f64 = 2e9;
 const EPOCHS_AT_ONCE: usize = 500;
 /// The last epochs that a mean is taken over (the published code means 50, and takes one fewer).
 const WINDOW: usize = 49;
-/// How far the plan of the upper bound spreads, where its potentials allow it.
-const EPSILON: f64 = 0.01;
+/// How far the plans of the upper bound spread, of which the cheapest counts: the further potentials are
+/// from the best ones, the further a plan has to.
+const EPSILONS: [f64; 3] = [0.1, 0.03, 0.01];
 
 impl Training {
     /// Trains one network.
@@ -180,7 +181,11 @@ impl Training {
         let psi: Vec<f64> = f_b.iter().map(|f| -f).collect();
         let certificate = lower_bound(pair.a, pair.b, &psi)?;
         let lower = certificate.value;
-        let upper = upper_bound(pair.a, pair.b, &certificate.phi, &certificate.psi, EPSILON)?;
+        let mut upper = f64::INFINITY;
+        for epsilon in EPSILONS {
+            let (phi, psi) = (&certificate.phi, &certificate.psi);
+            upper = upper.min(upper_bound(pair.a, pair.b, phi, psi, epsilon)?);
+        }
         let (value, std) = match self.is_mean() {
             false => (lower, None),
             true => {
