@@ -4,6 +4,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gaspard::engine::DeviceKind;
+use gaspard::flat::neural::Training;
 use gaspard::flat::{Cloud, Sinkhorn, exact};
 use gaspard::{Engine, Selector};
 use ndarray::Array2;
@@ -52,6 +53,28 @@ fn pairs(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Networks on 320 points in five dimensions, 50 epochs of four pairs.
+fn networks(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("flat");
+    let places = |seed: u64, count: usize, shift: f64| {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let points = Array2::from_shape_simple_fn((count, 5), || random.random_range(0.0..1.0));
+        Cloud::counting("a cloud", points + shift).unwrap()
+    };
+    let (a, b) = (places(1, 200, 0.0), places(2, 120, 0.3));
+    let pairs = [(&a, &b); 4];
+    group.throughput(Throughput::Elements(4 * 50));
+    for (name, training) in [("paper", Training::paper()), ("tight", Training::tight())] {
+        let training = training.epochs(50);
+        for (device, engine) in engines() {
+            group.bench_function(BenchmarkId::new(format!("{name}/{device}"), 320), |bencher| {
+                bencher.iter(|| training.solve_batch(&pairs, &engine, &mut ()).unwrap());
+            });
+        }
+    }
+    group.finish();
+}
+
 fn pairwise(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("flat");
     let clouds: Vec<_> = (0..10).map(|seed| cloud(seed, 500, 0.2 * seed as f64)).collect();
@@ -71,6 +94,6 @@ fn pairwise(criterion: &mut Criterion) {
 criterion_group! {
     name = flat;
     config = Criterion::default().sample_size(10);
-    targets = pairs, pairwise
+    targets = pairs, pairwise, networks
 }
 criterion_main!(flat);

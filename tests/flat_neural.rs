@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use common::engines;
 use gaspard::flat::neural::{Bound, Layers, Rate, Trained, Training};
-use gaspard::flat::{Cloud, Pair, exact};
+use gaspard::flat::{Cloud, Method, Pair, exact};
 use gaspard::{Engine, Error, Progress};
 use ndarray::{Array1, Array2, array};
 use rand::{RngExt, SeedableRng};
@@ -111,6 +111,15 @@ fn bounds_hold_whatever_networks_do() {
         let trained = trainings[1].solve(&a, &b, &Engine::cpu()).unwrap();
         assert!(trained.learned <= trained.distance.lower + 1e-12);
     }
+}
+
+/// What neither the simplex nor Sinkhorn would end with in ten minutes is learned.
+#[test]
+fn the_method_follows_from_the_size() {
+    let auto = |n, m| Method::auto((n, m), &Engine::cpu()).unwrap();
+    assert_eq!(auto(300, 200), Method::Exact);
+    assert!(!matches!(auto(3000, 3000), Method::Neural(_)));
+    assert_eq!(auto(2_000_000, 1_000_000), Method::Neural(Training::tight()));
 }
 
 /// Tight test functions are 1-Lipschitz and between -1 and 1, wherever they are asked for.

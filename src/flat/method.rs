@@ -7,16 +7,13 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
+use super::crossover;
 use super::neural::Training;
 use super::{Cloud, Distance, Sinkhorn, exact};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::observer::{Observer, Part, Progress};
 
-/// Products of the numbers of points up to which the network simplex is the quickest, on one core of a
-/// CPU and beside a GPU, and up to which Sinkhorn takes no more than minutes.
-const EXACT: [f64; 2] = [1.5e8, 1e6];
-const SINKHORN: [f64; 2] = [1e9, 1e11];
 /// Time between two looks at the observer while pairs are solved.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -67,28 +64,22 @@ pub struct Found {
 }
 
 impl Method {
-    /// The best method for clouds of so many points on an engine. The simplex where it is the quickest:
-    /// on two cores, Sinkhorn took as long for bounds within 1 % from about 12,000 points a side on.
-    /// Then Sinkhorn, whose bounds tell how good it is, while it takes no more than minutes; beyond, the
-    /// lower bound of a network. The limits on a GPU are estimates from the work that methods do.
+    /// The quickest method that is good to 1 %, for clouds of so many points, by what a small problem
+    /// takes on this engine: the simplex or Sinkhorn; the lower bound of a network where both would take
+    /// more than ten minutes. The simplex is taken without a look for clouds that it solves in a
+    /// fraction of a second.
     ///
     /// ```
     /// use gaspard::Engine;
     /// use gaspard::flat::Method;
-    /// assert_eq!(Method::auto((100, 200), &Engine::cpu()), Method::Exact);
+    /// assert_eq!(Method::auto((100, 200), &Engine::cpu())?, Method::Exact);
+    /// # Ok::<(), gaspard::Error>(())
     /// ```
-    pub fn auto((n, m): (usize, usize), engine: &Engine) -> Self {
-        let pairs = n as f64 * m as f64;
-        let device = usize::from(engine.is_gpu());
-        // Costs are stored twice over.
-        let fits = || Engine::cpu().require("the costs", 16 * pairs as u64, "").is_ok();
-        if pairs <= EXACT[device] && fits() {
-            Self::Exact
-        } else if pairs <= SINKHORN[device] {
-            Self::Sinkhorn(Sinkhorn::new())
-        } else {
-            Self::Neural(Training::tight())
-        }
+    ///
+    /// # Errors
+    /// Any fault of the device.
+    pub fn auto(points: (usize, usize), engine: &Engine) -> Result<Self> {
+        crossover::choose(points, engine)
     }
 
     /// The distances of pairs, all in spaces of the same dimension; none for those that were not reached

@@ -10,6 +10,7 @@
 
 mod certificate;
 mod cloud;
+mod crossover;
 mod dirac;
 mod exact;
 mod extension;

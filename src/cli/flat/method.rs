@@ -61,7 +61,7 @@ impl MethodArguments {
         engine: &Engine,
     ) -> Result<Chosen> {
         let method = match self.method {
-            MethodOption::Auto => Method::auto(points, engine),
+            MethodOption::Auto => Method::auto(points, engine)?,
             MethodOption::Exact => Method::Exact,
             MethodOption::Sinkhorn => Method::Sinkhorn(Sinkhorn::new()),
             MethodOption::Tight => Method::Neural(Training::tight()),
