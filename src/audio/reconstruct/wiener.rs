@@ -1,0 +1,104 @@
+//! The narrow-band multichannel Wiener filter, with expectation and maximisation.
+
+use nalgebra::DVector;
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
+
+use super::{Complex, by_frequency};
+use crate::audio::complex::{Matrix, hermitian, inverse, load, mean_diagonal, real};
+use crate::error::Result;
+
+/// What is added to a covariance to invert it, relative to its mean diagonal.
+const REGULAR: f64 = 1e-6;
+
+/// The first channel of every source (source, F, T), from the mixtures (microphone, F, T) and the
+/// powers (source, F, T).
+pub(super) fn filtered(
+    mixtures: ArrayView3<'_, Complex>,
+    powers: ArrayView3<'_, f64>,
+    iterations: usize,
+) -> Result<Array3<Complex>> {
+    let (sources, frequencies, frames) = powers.dim();
+    by_frequency(sources, frequencies, frames, |f| {
+        let mut model = Model::new(mixtures.index_axis(Axis(1), f), powers.index_axis(Axis(1), f));
+        for _ in 0..iterations {
+            model.improve()?;
+        }
+        model.sources()
+    })
+}
+
+/// One frequency: the mixtures x (microphone, T), v (source, T) and R of every source.
+struct Model<'a> {
+    mixtures: ArrayView2<'a, Complex>,
+    powers: Array2<f64>,
+    spatial: Vec<Matrix>,
+}
+
+impl<'a> Model<'a> {
+    fn new(mixtures: ArrayView2<'a, Complex>, powers: ArrayView2<'_, f64>) -> Self {
+        let identity = Matrix::identity(mixtures.nrows(), mixtures.nrows());
+        Self { mixtures, powers: powers.to_owned(), spatial: vec![identity; powers.nrows()] }
+    }
+
+    /// W_k = v_k R_k (sum_j v_j R_j)^-1 at a time, for every k.
+    fn filters(&self, t: usize) -> Result<Vec<Matrix>> {
+        let images: Vec<Matrix> = self
+            .spatial
+            .iter()
+            .zip(self.powers.column(t))
+            .map(|(spatial, power)| spatial * real(*power))
+            .collect();
+        let mut mixture: Matrix = images.iter().sum();
+        let regular = REGULAR * mean_diagonal(&mixture);
+        load(&mut mixture, regular);
+        let mixture = inverse(mixture)?;
+        Ok(images.into_iter().map(|image| image * &mixture).collect())
+    }
+
+    fn mixture(&self, t: usize) -> DVector<Complex> {
+        self.mixtures.column(t).iter().copied().collect::<Vec<_>>().into()
+    }
+
+    /// One round: the images given the model, then the model given the images.
+    fn improve(&mut self) -> Result<()> {
+        let (sources, frames) = self.powers.dim();
+        let microphones = self.mixtures.nrows();
+        let inverses: Vec<Matrix> = self.spatial.iter().cloned().map(inverse).collect::<Result<_>>()?;
+        let mut sums = vec![Matrix::zeros(microphones, microphones); sources];
+        let mut weights = vec![0.0; sources];
+        let identity = Matrix::identity(microphones, microphones);
+        for t in 0..frames {
+            let (filters, mixture) = (self.filters(t)?, self.mixture(t));
+            for (k, filter) in filters.iter().enumerate() {
+                let power = self.powers[[k, t]];
+                let image = filter * &mixture;
+                let posterior = (&identity - filter) * &self.spatial[k] * real(power);
+                let covariance = &image * image.adjoint() + posterior;
+                weights[k] += power;
+                self.powers[[k, t]] = mean_diagonal(&(&inverses[k] * &covariance)).max(0.0);
+                sums[k] += covariance;
+            }
+        }
+        for ((spatial, sum), weight) in self.spatial.iter_mut().zip(sums).zip(weights) {
+            let mean = hermitian(&sum) * real(1.0 / weight);
+            let scale = mean_diagonal(&mean);
+            if scale > 0.0 {
+                *spatial = mean * real(1.0 / scale);
+                load(spatial, REGULAR);
+            }
+        }
+        Ok(())
+    }
+
+    /// The images at microphone 1 (source, T).
+    fn sources(&self) -> Result<Array2<Complex>> {
+        let mut found = Array2::zeros(self.powers.dim());
+        for t in 0..self.powers.ncols() {
+            let mixture = self.mixture(t);
+            for (k, filter) in self.filters(t)?.iter().enumerate() {
+                found[[k, t]] = (filter.row(0) * &mixture)[0];
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,87 @@
+//! Delays to a fraction of a sample, from delays to a fraction of a frame.
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+use rayon::prelude::*;
+
+use super::delays;
+use super::recording::Recording;
+use super::signal::{Correlation, correlation_length, spectrum};
+use crate::error::{Error, Result};
+
+/// Steps in a sample, between which a parabola is laid.
+const UPSAMPLING: usize = 8;
+
+/// The delays (source, microphone) at which sources as they were rebuilt at microphone 1
+/// (source, sample) correlate most with what the other microphones recorded: not further from
+/// `delays` than `reach` samples (a hop of the spectrogram) and half the way to the nearest other
+/// source, so that no source takes the delay of another.
+///
+/// A source that is silent keeps its delays.
+///
+/// # Errors
+/// [`Error::Shape`] and [`Error::Data`] where delays or sources do not fit the recording,
+/// [`Error::Parameter`] for a reach that is not positive.
+pub fn refine(
+    recording: &Recording,
+    sources: ArrayView2<'_, f64>,
+    delays: ArrayView2<'_, f64>,
+    reach: f64,
+) -> Result<Array2<f64>> {
+    let (count, microphones) = (sources.nrows(), recording.microphones());
+    if sources.ncols() != recording.len() {
+        let expected = format!("{} samples", recording.len());
+        return Err(Error::shape("the sources", expected, sources.ncols().to_string()));
+    }
+    delays::check(delays, count, microphones)?;
+    if !(reach > 0.0 && reach.is_finite()) {
+        let problem = format!("it is {reach}");
+        return Err(Error::parameter("reach", problem, "use the hop of the spectrogram"));
+    }
+    let length = correlation_length(recording.len());
+    let spectra = |signals: ArrayView2<'_, f64>| -> Vec<_> {
+        let rows: Vec<ArrayView1<'_, f64>> = signals.rows().into_iter().collect();
+        rows.into_par_iter().map(|signal| spectrum(signal, length)).collect()
+    };
+    let (ours, theirs) = (spectra(sources), spectra(recording.channels()));
+    let pairs: Vec<(usize, usize)> =
+        (0..count).flat_map(|k| (1..microphones).map(move |l| (k, l))).collect();
+    let found: Vec<f64> = pairs
+        .par_iter()
+        .map(|&(k, l)| {
+            let cross = ours[k].iter().zip(&theirs[l]).map(|(x, y)| y * x.conj()).collect();
+            let correlation = Correlation::new(cross, length, UPSAMPLING);
+            highest(&correlation, delays[[k, l]], reach.min(half_gap(delays, k, l)))
+        })
+        .collect();
+    let mut refined = delays.to_owned();
+    pairs.iter().zip(found).for_each(|(&(k, l), delay)| refined[[k, l]] = delay);
+    Ok(refined)
+}
+
+/// Half the way from the delay of a source to the nearest one of another at this microphone.
+fn half_gap(delays: ArrayView2<'_, f64>, source: usize, microphone: usize) -> f64 {
+    let column = delays.column(microphone);
+    let others = column.iter().enumerate().filter(|(other, _)| *other != source);
+    let gaps = others.map(|(_, delay)| (delay - column[source]).abs());
+    0.5 * gaps.fold(f64::INFINITY, f64::min)
+}
+
+/// The lag of the largest value within `reach` of a lag.
+fn highest(correlation: &Correlation, around: f64, reach: f64) -> f64 {
+    let steps = correlation.upsampling() as f64;
+    let first = ((around - reach) * steps).ceil() as isize;
+    let last = ((around + reach) * steps).floor() as isize;
+    let peak = (first..=last).map(|step| (step, correlation.at(step)));
+    let Some((step, value)) = peak.reduce(|a, b| if b.1 > a.1 { b } else { a }) else {
+        return around;
+    };
+    let [before, after] = [step - 1, step + 1].map(|step| correlation.at(step));
+    let bend = before - 2.0 * value + after;
+    // Where values still rise beyond the reach, or all are zero, no parabola has its vertex here.
+    if value <= 0.0 {
+        return around;
+    }
+    let peaked = bend < 0.0 && before <= value && after <= value;
+    let shift = if peaked { 0.5 * (before - after) / bend } else { 0.0 };
+    (step as f64 + shift) / steps
+}
