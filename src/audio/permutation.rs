@@ -51,7 +51,8 @@ mod tests {
         assert_eq!(all(3)[5], [2, 1, 0]);
         let scores = [[1.0, 5.0, 0.0], [2.0, 6.5, 0.0], [0.0, 0.0, 1.0]];
         assert_eq!(best(3, |k, p| scores[k][p]), (vec![0, 1, 2], 8.5));
-        assert_eq!(best(2, |k, p| -scores[k][p]).0, [0, 1]);
+        assert_eq!(best(2, |k, p| -scores[k][p]).0, [1, 0]);
+        assert_eq!(best(3, |_, _| 0.0).0, [0, 1, 2], "the first one of several");
         assert!(check(0).is_err() && check(7).is_err() && check(6).is_ok());
     }
 }

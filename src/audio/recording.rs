@@ -17,9 +17,9 @@ const OFFSET_SHARE: f64 = 0.5;
 /// ```
 /// use gaspard::audio::Recording;
 /// use ndarray::array;
-/// let recording = Recording::new("a click", 8000, array![[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])?;
-/// assert_eq!((recording.microphones(), recording.len()), (2, 3));
-/// assert_eq!(recording.seconds(), 3.0 / 8000.0);
+/// let recording = Recording::new("a click", 8000, array![[0.0, 1.0, -1.0, 0.0], [0.0, 0.0, 1.0, -1.0]])?;
+/// assert_eq!((recording.microphones(), recording.len()), (2, 4));
+/// assert_eq!(recording.seconds(), 4.0 / 8000.0);
 /// assert!(recording.remarks().is_empty());
 /// # Ok::<(), gaspard::Error>(())
 /// ```

@@ -1,6 +1,6 @@
 //! Scenes whose truth is known.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -128,15 +128,17 @@ impl Simulation {
             let problem = format!("they span {:.0} samples", lead + tail);
             return Err(Error::data("the delays", problem, "give smaller delays, in samples"));
         }
-        let samples = self.samples.unwrap_or(lead as usize + longest + tail as usize);
+        let whole = lead as usize + longest + tail as usize;
+        let samples = self.samples.unwrap_or(whole);
         if samples == 0 {
             return Err(Error::parameter("samples", "it is 0", "give at least one"));
         }
         let placed: Vec<Array1<f64>> =
-            self.sources.iter().map(|source| placed(source.view(), lead as usize, samples)).collect();
+            self.sources.iter().map(|source| placed(source.view(), lead as usize, whole.max(samples))).collect();
         let image = |source: usize, microphone: usize| {
             let delay = self.delays[[source, microphone]];
-            delayed(placed[source].view(), delay) * gains[[source, microphone]]
+            let image = delayed(placed[source].view(), delay);
+            image.slice_move(s![..samples]) * gains[[source, microphone]]
         };
         let clean: Vec<Array1<f64>> = (0..microphones)
             .into_par_iter()

@@ -33,7 +33,7 @@ const FLOOR: f64 = 1e-3;
 /// ```
 /// use gaspard::audio::{Simulation, Speaker, Stft, Voice, baselines::Fdica, metrics};
 /// use ndarray::array;
-/// let speakers = [Speaker::new(Voice::Low), Speaker::new(Voice::High)];
+/// let speakers = [Speaker::new(Voice::Low).seed(6), Speaker::new(Voice::High).seed(46)];
 /// let sources = speakers.map(|speaker| speaker.speak(8000, 16_000));
 /// let scene = Simulation::new(8000, sources)?
 ///     .delays(array![[0.0, 3.0], [0.0, -2.0]])

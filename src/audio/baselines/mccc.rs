@@ -31,7 +31,8 @@ const MOST_ROUNDS: usize = 20;
 /// [`gcc_phat`](super::gcc_phat()). At more, vectors of delays ascend, one delay after the other, from
 /// all combinations of the K peaks of the pairs with microphone 1, no further than half of
 /// `min_distance`. The best ones are taken that differ from each other by more than `min_distance` at
-/// every microphone, or where these are too few at some.
+/// every microphone, or where these are too few at some. Where a source is much louder at some
+/// microphones than at others, a vector with delays of several sources can score best.
 ///
 /// # Errors
 /// As [`gcc_phat`](super::gcc_phat()), and [`Error::Parameter`] where there are too many combinations.

@@ -296,3 +296,50 @@ fn floored(mut values: Array2<f64>) -> Array2<f64> {
     values.mapv_inplace(|value| value.max(floor));
     values
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// sum log det Sx + x^H Sx^-1 x, from the model alone.
+    fn unlikelihood(model: &Model, noise: f64) -> f64 {
+        let (microphones, frequencies, frames) = model.mixtures.dim();
+        let mut sum = 0.0;
+        for f in 0..frequencies {
+            for t in 0..frames {
+                let mut covariance = Matrix::identity(microphones, microphones);
+                covariance *= real(noise * model.levels[f]);
+                for (k, (w, h)) in model.factors.iter().enumerate() {
+                    let column = model.mixing[f].column(k);
+                    let power: f64 = w.row(f).iter().zip(h.column(t)).map(|(w, h)| w * h).sum();
+                    covariance += column * column.adjoint() * real(power);
+                }
+                let x = DVector::from_fn(microphones, |l, _| model.mixtures[[l, f, t]]);
+                sum += covariance.determinant().re.ln();
+                sum += (x.adjoint() * covariance.try_inverse().unwrap() * &x)[0].re;
+            }
+        }
+        sum
+    }
+
+    /// What makes it expectation and maximisation: at a fixed noise no step is for the worse.
+    #[test]
+    fn no_iteration_makes_the_data_less_likely() {
+        let mut random = ChaCha8Rng::seed_from_u64(7);
+        let mut number = || Complex64::new(normal(&mut random), normal(&mut random));
+        let mixtures = Array3::from_shape_simple_fn((2, 5, 12), &mut number);
+        for sources in [1, 2, 3] {
+            let method = Mnmf::new(Stft::new(8, 4, 8).unwrap(), sources).components(2).seed(3);
+            let mut model = Model::new(&method, mixtures.clone());
+            let mut last = unlikelihood(&model, 0.1);
+            let first = last;
+            for iteration in 0..30 {
+                model.improve(0.1).unwrap();
+                let next = unlikelihood(&model, 0.1);
+                assert!(next <= last + 1e-9 * last.abs(), "{sources} {iteration}: {next} {last}");
+                last = next;
+            }
+            assert!(last < first - 1.0, "{first} {last}");
+        }
+    }
+}

@@ -180,8 +180,9 @@ impl<'a> Reconstruction<'a> {
     fn powers(&self) -> Array3<f64> {
         let frames = self.fine.frames(self.recording.len());
         let mut powers = spectrogram::at_hop(self.spectra, &self.coarse, &self.fine, frames);
-        let most = powers.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-        powers.mapv_inplace(|power| power.max(FLOOR * most));
+        let most = powers.iter().copied().fold(0.0, f64::max);
+        let floor = FLOOR * if most > 0.0 { most } else { 1.0 };
+        powers.mapv_inplace(|power| power.max(floor));
         powers
     }
 
