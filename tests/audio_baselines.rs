@@ -209,7 +209,9 @@ fn mnmf_is_watched_and_refuses_nonsense() {
     assert!(matches!(method.solve(&alone), Err(Error::Shape { .. })));
     let silent = Recording::new("silent", 8000, Array2::zeros((2, 1000))).unwrap();
     assert!(matches!(method.solve(&silent), Err(Error::Data { .. })));
-    for wrong in [method.components(0), method.iterations(0), Mnmf::new(Stft::at_rate(8000).unwrap(), 0)] {
+    for wrong in
+        [method.components(0), method.iterations(0), Mnmf::new(Stft::at_rate(8000).unwrap(), 0)]
+    {
         assert!(matches!(wrong.solve(&scene.mixture), Err(Error::Parameter { .. })));
     }
 }

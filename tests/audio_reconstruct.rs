@@ -125,8 +125,7 @@ fn alignment_helps_with_refined_delays() {
                 let rebuild = rebuild(&scene, &spectra);
                 let masked = rebuild.mask().unwrap();
                 let rough = array![[0.0, 660.0], [0.0, -360.0]];
-                let refined =
-                    refine(&scene.mixture, masked.view(), rough.view(), 200.0).unwrap();
+                let refined = refine(&scene.mixture, masked.view(), rough.view(), 200.0).unwrap();
                 let error = delay_error(scene.delays.view(), refined.view(), 8000, 200).unwrap();
                 assert!(error.samples < 1.0, "{snr} dB, {seed}: {error:?}");
                 let mask = gain(&scene, &masked);
@@ -186,7 +185,8 @@ fn refinement_stays_within_reach() {
 fn reconstructions_that_make_no_sense_are_refused() {
     let scene = scene(1, 30.0);
     let spectra = known(&scene);
-    let new = |spectra: &Array3<f64>| Reconstruction::new(&scene.mixture, &stft(), spectra.view()).err();
+    let new =
+        |spectra: &Array3<f64>| Reconstruction::new(&scene.mixture, &stft(), spectra.view()).err();
     assert!(matches!(new(&Array3::zeros((2, 129, 3))), Some(Error::Shape { .. })));
     assert!(matches!(new(&Array3::zeros((0, 129, spectra.dim().2))), Some(Error::Shape { .. })));
     let mut wrong = spectra.clone();

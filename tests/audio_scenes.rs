@@ -169,7 +169,8 @@ fn noise_levels_are_found() {
     let mut louder = power.clone();
     louder.slice_mut(ndarray::s![.., 64.., ..]).mapv_inplace(|power| 10.0 * power);
     let coloured = noise::coloured(louder.view(), noise::QUANTILE).unwrap();
-    let ratio = coloured.slice(ndarray::s![100..128]).sum() / coloured.slice(ndarray::s![30..58]).sum();
+    let ratio =
+        coloured.slice(ndarray::s![100..128]).sum() / coloured.slice(ndarray::s![30..58]).sum();
     assert!((7.0..13.0).contains(&ratio), "{ratio}");
     // Zeros of what was filled up are no noise.
     let mut filled = Array3::zeros((2, 129, 400));
@@ -194,7 +195,8 @@ fn masks_share_the_power() {
     let near = |found: Array3<f64>, expected: Array3<f64>| {
         assert!((&found - &expected).iter().all(|error| error.abs() < 1e-12), "{found} {expected}");
     };
-    let make = |remainder, exponent| sources(masks.view(), power.view(), remainder, exponent).unwrap();
+    let make =
+        |remainder, exponent| sources(masks.view(), power.view(), remainder, exponent).unwrap();
     near(make(Remainder::Dropped, 1.0), array![[[5.0, 0.0, 2.0]], [[3.0, 0.0, 0.0]]]);
     near(make(Remainder::Shared, 1.0), array![[[6.25, 0.0, 2.0]], [[3.75, 0.0, 0.0]]]);
     // Masks of magnitudes: 0.25, 0.09 and 0.04 for what is left over.
@@ -208,7 +210,10 @@ fn masks_share_the_power() {
     assert!(matches!(refused(array![[[1.0]]], 1.0), Error::Shape { .. }));
     assert!(matches!(refused(masks.clone(), 0.0), Error::Parameter { .. }));
     assert!(matches!(refused(array![[[-0.1, 0.0, 0.0]]], 1.0), Error::Data { .. }));
-    assert!(matches!(refused(array![[[0.8, 0.0, 0.0]], [[0.8, 0.0, 0.0]]], 1.0), Error::Data { .. }));
+    assert!(matches!(
+        refused(array![[[0.8, 0.0, 0.0]], [[0.8, 0.0, 0.0]]], 1.0),
+        Error::Data { .. }
+    ));
 }
 
 #[test]
@@ -221,9 +226,15 @@ fn delays_are_compared_in_the_best_order() {
     assert!((error.samples - expected).abs() < 1e-12);
     assert!((error.frames - expected / 200.0).abs() < 1e-12);
     assert!((error.milliseconds - expected / 8.0).abs() < 1e-12);
-    assert!(matches!(delay_error(truth.view(), found.slice(ndarray::s![..2, ..]), 8000, 200), Err(Error::Shape { .. })));
+    assert!(matches!(
+        delay_error(truth.view(), found.slice(ndarray::s![..2, ..]), 8000, 200),
+        Err(Error::Shape { .. })
+    ));
     let many = Array2::zeros((7, 2));
-    assert!(matches!(delay_error(many.view(), many.view(), 8000, 200), Err(Error::Parameter { .. })));
+    assert!(matches!(
+        delay_error(many.view(), many.view(), 8000, 200),
+        Err(Error::Parameter { .. })
+    ));
     assert!(delay_error(truth.view(), found.view(), 8000, 0).is_err());
     let one = array![[0.0]];
     assert!(delay_error(one.view(), one.view(), 8000, 200).is_err());

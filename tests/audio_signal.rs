@@ -31,7 +31,9 @@ fn shapes_at_the_setting_of_the_paper() {
 
 #[test]
 fn transforms_against_the_sum_that_defines_them() {
-    for (window, hop, fft, samples) in [(16, 10, 16, 103), (16, 4, 20, 57), (8, 7, 9, 31), (6, 5, 7, 1)] {
+    for (window, hop, fft, samples) in
+        [(16, 10, 16, 103), (16, 4, 20, 57), (8, 7, 9, 31), (6, 5, 7, 1)]
+    {
         let stft = Stft::new(window, hop, fft).unwrap();
         let signal = noise(1, samples);
         let transform = stft.forward(signal.view());
@@ -101,7 +103,9 @@ fn white_noise_has_the_level_that_is_promised() {
 
 #[test]
 fn transforms_that_make_no_sense_are_refused() {
-    for (window, hop, fft) in [(255, 100, 256), (2, 1, 2), (256, 0, 256), (256, 256, 256), (256, 64, 255)] {
+    for (window, hop, fft) in
+        [(255, 100, 256), (2, 1, 2), (256, 0, 256), (256, 256, 256), (256, 64, 255)]
+    {
         assert!(matches!(Stft::new(window, hop, fft), Err(Error::Parameter { .. })));
     }
     assert!(Stft::at_rate(10).is_err());
@@ -164,7 +168,9 @@ fn odd_microphones_are_remarked_on() {
     let remarks = Recording::new("r", 8000, channels).unwrap().remarks();
     assert_eq!(remarks.len(), 4, "{remarks:?}");
     assert_eq!(remarks[0], Remark::Silent { microphone: 1 });
-    assert!(matches!(remarks[1], Remark::Offset { microphone: 3, mean } if (mean - 3.0).abs() < 0.1));
+    assert!(
+        matches!(remarks[1], Remark::Offset { microphone: 3, mean } if (mean - 3.0).abs() < 0.1)
+    );
     assert!(matches!(remarks[2], Remark::Clipped { microphone: 4, samples } if samples > 50));
     assert_eq!(remarks[3], Remark::Offset { microphone: 5, mean: 0.25 });
     assert!(remarks[2].to_string().contains("microphone 4 is clipped"));
@@ -193,7 +199,8 @@ fn resampling_keeps_tones_and_delays() {
         }
     }
     // What lies above half the new rate is gone, not folded.
-    let high = Array2::from_shape_fn((1, 16_000), |(_, n)| (TAU * 5000.0 * n as f64 / 16_000.0).sin());
+    let high =
+        Array2::from_shape_fn((1, 16_000), |(_, n)| (TAU * 5000.0 * n as f64 / 16_000.0).sin());
     let found = Recording::new("high", 16_000, high).unwrap().resampled(8000).unwrap();
     let inside = found.channels().slice(ndarray::s![0, 1000..7000]).mapv(|x| x * x).mean().unwrap();
     assert!(inside < 1e-6, "{inside}");
@@ -309,7 +316,8 @@ mod files {
         std::fs::write(&path, empty).unwrap();
         assert!(matches!(wav::read(&path), Err(Error::Data { .. } | Error::File { .. })));
         let mut broken = array![[0.5, 0.25]];
-        wav::write(&path, &Recording::new("r", 8000, broken.clone()).unwrap(), Encoding::Float).unwrap();
+        wav::write(&path, &Recording::new("r", 8000, broken.clone()).unwrap(), Encoding::Float)
+            .unwrap();
         let mut bytes = std::fs::read(&path).unwrap();
         let end = bytes.len();
         bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
@@ -321,6 +329,9 @@ mod files {
         let error = wav::write(&path, &loud, Encoding::Integer(16)).unwrap_err();
         assert!(matches!(error, Error::Data { .. }));
         assert!(wav::write(&path, &loud, Encoding::Float).is_ok());
-        assert!(matches!(wav::write(&path, &loud, Encoding::Integer(8)), Err(Error::Parameter { .. })));
+        assert!(matches!(
+            wav::write(&path, &loud, Encoding::Integer(8)),
+            Err(Error::Parameter { .. })
+        ));
     }
 }

@@ -34,7 +34,8 @@ pub(crate) fn inverse(matrix: Matrix) -> Result<Matrix> {
     let most = matrix.iter().map(|value| value.norm()).fold(f64::MIN_POSITIVE, f64::max);
     let scale = real(1.0 / most);
     (matrix * scale).try_inverse().map(|inverse| inverse * scale).ok_or_else(|| {
-        let remedy = "check that the microphones did not record the same signal, and the scale of it";
+        let remedy =
+            "check that the microphones did not record the same signal, and the scale of it";
         Error::data("the recording", "a covariance matrix of the microphones is singular", remedy)
     })
 }

@@ -57,10 +57,13 @@ impl DelaySearch {
         }
         // Peaks that keep this distance have to fit in between.
         if (self.sources - 1) as f64 * self.min_distance > 2.0 * self.max_lag as f64 {
-            let problem = format!("{} samples, beside a max_lag of {}", self.min_distance, self.max_lag);
+            let problem =
+                format!("{} samples, beside a max_lag of {}", self.min_distance, self.max_lag);
             return Err(Error::parameter("min_distance", problem, "use fewer samples"));
         }
-        if let Some(silent) = recording.channels().rows().into_iter().position(|row| row.iter().all(|x| *x == 0.0)) {
+        if let Some(silent) =
+            recording.channels().rows().into_iter().position(|row| row.iter().all(|x| *x == 0.0))
+        {
             let name = format!("microphone {}", silent + 1);
             return Err(Error::data(name, "it is silent", "leave it out"));
         }
@@ -93,8 +96,10 @@ pub(crate) fn check(delays: ArrayView2<'_, f64>, sources: usize, microphones: us
         let expected = format!("{sources} sources x {microphones} microphones");
         return Err(Error::shape("the delays", expected, format!("{:?}", delays.dim())));
     }
-    if let Some(((source, microphone), delay)) = delays.indexed_iter().find(|(_, d)| !d.is_finite()) {
-        let problem = format!("that of source {} at microphone {} is {delay}", source + 1, microphone + 1);
+    if let Some(((source, microphone), delay)) = delays.indexed_iter().find(|(_, d)| !d.is_finite())
+    {
+        let problem =
+            format!("that of source {} at microphone {} is {delay}", source + 1, microphone + 1);
         return Err(Error::data("the delays", problem, "give finite numbers of samples"));
     }
     if delays.column(0).iter().any(|delay| *delay != 0.0) {

@@ -83,7 +83,10 @@ pub fn delay_error(
 /// # Errors
 /// [`Error::Shape`] where the shapes differ, [`Error::Parameter`] for more than 6 sources, [`Error::Data`]
 /// for a true source that is silent.
-pub fn spectrogram_error(truth: ArrayView3<'_, f64>, found: ArrayView3<'_, f64>) -> Result<Matched> {
+pub fn spectrogram_error(
+    truth: ArrayView3<'_, f64>,
+    found: ArrayView3<'_, f64>,
+) -> Result<Matched> {
     same_shape("the spectrograms", truth.shape(), found.shape())?;
     let sources = truth.dim().0;
     permutation::check(sources)?;

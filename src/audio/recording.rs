@@ -129,7 +129,10 @@ impl fmt::Display for Remark {
         match self {
             Self::Silent { microphone } => write!(out, "microphone {microphone} is silent"),
             Self::Offset { microphone, mean } => {
-                write!(out, "microphone {microphone} has an offset of {mean:.3e}; subtract its mean")
+                write!(
+                    out,
+                    "microphone {microphone} has an offset of {mean:.3e}; subtract its mean"
+                )
             }
             Self::Clipped { microphone, samples } => write!(
                 out,

@@ -132,7 +132,8 @@ impl Lags {
         if index == 0 || index + 1 == self.values.len() {
             return self.lag(index);
         }
-        let [before, here, after] = [-1, 0, 1].map(|by: isize| self.values[index.wrapping_add_signed(by)]);
+        let [before, here, after] =
+            [-1, 0, 1].map(|by: isize| self.values[index.wrapping_add_signed(by)]);
         let bend = before - 2.0 * here + after;
         let shift = if bend == 0.0 { 0.0 } else { 0.5 * (before - after) / bend };
         self.lag(index) + self.step * shift.clamp(-0.5, 0.5)
@@ -143,9 +144,8 @@ impl Lags {
     pub(crate) fn peaks(&self, count: usize, apart: f64) -> Vec<f64> {
         let values = &self.values;
         let inside = 1..values.len().saturating_sub(1);
-        let mut maxima: Vec<usize> = inside
-            .filter(|&i| values[i] > values[i - 1] && values[i] >= values[i + 1])
-            .collect();
+        let mut maxima: Vec<usize> =
+            inside.filter(|&i| values[i] > values[i - 1] && values[i] >= values[i + 1]).collect();
         maxima.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
         let mut found: Vec<f64> = Vec::new();
         for index in maxima {

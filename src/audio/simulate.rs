@@ -133,8 +133,11 @@ impl Simulation {
         if samples == 0 {
             return Err(Error::parameter("samples", "it is 0", "give at least one"));
         }
-        let placed: Vec<Array1<f64>> =
-            self.sources.iter().map(|source| placed(source.view(), lead as usize, whole.max(samples))).collect();
+        let placed: Vec<Array1<f64>> = self
+            .sources
+            .iter()
+            .map(|source| placed(source.view(), lead as usize, whole.max(samples)))
+            .collect();
         let image = |source: usize, microphone: usize| {
             let delay = self.delays[[source, microphone]];
             let image = delayed(placed[source].view(), delay);
@@ -142,7 +145,9 @@ impl Simulation {
         };
         let clean: Vec<Array1<f64>> = (0..microphones)
             .into_par_iter()
-            .map(|microphone| (0..count).map(|source| image(source, microphone)).reduce(|a, b| a + b))
+            .map(|microphone| {
+                (0..count).map(|source| image(source, microphone)).reduce(|a, b| a + b)
+            })
             .map(|sum| sum.expect("there is a source"))
             .collect();
         let mut mixture = stacked(&clean);

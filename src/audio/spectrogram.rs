@@ -1,6 +1,8 @@
 //! Power spectrograms, and what of them belongs to which source.
 
-use ndarray::{Array, Array2, Array3, ArrayBase, ArrayView2, ArrayView3, Axis, Data, Dimension, Zip};
+use ndarray::{
+    Array, Array2, Array3, ArrayBase, ArrayView2, ArrayView3, Axis, Data, Dimension, Zip,
+};
 use rustfft::num_complex::Complex64;
 
 use super::stft::Stft;
@@ -94,7 +96,12 @@ pub(crate) fn between(row: &[f64], at: f64) -> f64 {
 }
 
 /// Spectrograms (source, F, T) at the frames of another hop, linear in time.
-pub(crate) fn at_hop(spectra: ArrayView3<'_, f64>, from: &Stft, to: &Stft, frames: usize) -> Array3<f64> {
+pub(crate) fn at_hop(
+    spectra: ArrayView3<'_, f64>,
+    from: &Stft,
+    to: &Stft,
+    frames: usize,
+) -> Array3<f64> {
     let (count, frequencies, _) = spectra.dim();
     let spectra = spectra.as_standard_layout();
     let step = to.hop() as f64 / from.hop() as f64;
@@ -107,6 +114,9 @@ pub(crate) fn at_hop(spectra: ArrayView3<'_, f64>, from: &Stft, to: &Stft, frame
 }
 
 /// The transform (F, T) times real gains (F, T).
-pub(crate) fn weighted(transform: ArrayView2<'_, Complex64>, gains: &Array2<f64>) -> Array2<Complex64> {
+pub(crate) fn weighted(
+    transform: ArrayView2<'_, Complex64>,
+    gains: &Array2<f64>,
+) -> Array2<Complex64> {
     Zip::from(transform).and(gains).map_collect(|value, gain| value * gain)
 }

@@ -162,7 +162,11 @@ impl Stft {
     ///
     /// # Errors
     /// [`Error::Shape`] where this is no transform of so many samples.
-    pub fn inverse(&self, transform: ArrayView2<'_, Complex64>, samples: usize) -> Result<Array1<f64>> {
+    pub fn inverse(
+        &self,
+        transform: ArrayView2<'_, Complex64>,
+        samples: usize,
+    ) -> Result<Array1<f64>> {
         let expected = (self.frequencies(), self.frames(samples));
         if transform.dim() != expected {
             let found = format!("{:?}", transform.dim());
@@ -195,7 +199,11 @@ impl Stft {
     }
 
     /// Signals (channel, sample) of transforms (channel, F, T).
-    pub(crate) fn inverse_all(&self, transforms: &Array3<Complex64>, samples: usize) -> Result<Array2<f64>> {
+    pub(crate) fn inverse_all(
+        &self,
+        transforms: &Array3<Complex64>,
+        samples: usize,
+    ) -> Result<Array2<f64>> {
         let signals: Vec<Array1<f64>> = (0..transforms.dim().0)
             .into_par_iter()
             .map(|channel| self.inverse(transforms.index_axis(Axis(0), channel), samples))

@@ -15,7 +15,9 @@ mod interrupt;
 mod options;
 mod outputs;
 mod session;
+mod simulate;
 mod status;
+mod tdoa;
 mod transfer;
 mod transport;
 mod tree;
@@ -52,6 +54,8 @@ enum Command {
     Transfer(Box<transfer::Arguments>),
     Dynamic(Box<dynamic::Arguments>),
     Flat(Box<flat::Arguments>),
+    Tdoa(tdoa::Arguments),
+    Simulate(simulate::Arguments),
     Bench(bench::Arguments),
     Check(check::Arguments),
     Devices(devices::Arguments),
@@ -67,6 +71,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Transfer(arguments) => transfer::run(&arguments),
         Command::Dynamic(arguments) => dynamic::run(&arguments),
         Command::Flat(arguments) => flat::run(&arguments),
+        Command::Tdoa(arguments) => tdoa::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),

@@ -47,7 +47,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<Recording> {
     let WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
     let claimed = u64::from(reader.len()) * u64::from(bits_per_sample.div_ceil(8));
     if claimed > length {
-        let problem = format!("cut short: its header promises {claimed} bytes of samples, but the file has {length}; copy it again");
+        let problem = format!(
+            "cut short: its header promises {claimed} bytes of samples, but the file has {length}; copy it again"
+        );
         return Err(Error::file(path, problem));
     }
     let samples: Vec<f64> = match sample_format {
@@ -113,8 +115,13 @@ pub fn write(path: impl AsRef<Path>, recording: &Recording, encoding: Encoding) 
     let peak = samples.iter().fold(0.0_f64, |peak, sample| peak.max(sample.abs()));
     let largest = if sample_format == SampleFormat::Int { 1.0 } else { f64::from(f32::MAX) };
     if peak > largest {
-        let problem = format!("a sample has the size {peak:.3}, and at most {largest} can be written");
-        return Err(Error::data(path.display().to_string(), problem, "scale it down, or write floats"));
+        let problem =
+            format!("a sample has the size {peak:.3}, and at most {largest} can be written");
+        return Err(Error::data(
+            path.display().to_string(),
+            problem,
+            "scale it down, or write floats",
+        ));
     }
     let channels = u16::try_from(recording.microphones()).map_err(|_| {
         let problem = format!("{} channels", recording.microphones());
@@ -127,14 +134,20 @@ pub fn write(path: impl AsRef<Path>, recording: &Recording, encoding: Encoding) 
     super::atomic_write(path, |out| io::Write::write_all(out, content.get_ref()))
 }
 
-fn encode(out: &mut Cursor<Vec<u8>>, spec: WavSpec, samples: ArrayView2<'_, f64>) -> hound::Result<()> {
+fn encode(
+    out: &mut Cursor<Vec<u8>>,
+    spec: WavSpec,
+    samples: ArrayView2<'_, f64>,
+) -> hound::Result<()> {
     let unit = full_scale(spec.bits_per_sample);
     let mut writer = WavWriter::new(out, spec)?;
     for sample in samples {
         match spec.sample_format {
             SampleFormat::Float => writer.write_sample(*sample as f32)?,
             // 1 is one step above the largest integer.
-            SampleFormat::Int => writer.write_sample((sample * unit).round().min(unit - 1.0) as i32)?,
+            SampleFormat::Int => {
+                writer.write_sample((sample * unit).round().min(unit - 1.0) as i32)?
+            }
         }
     }
     writer.finalize()

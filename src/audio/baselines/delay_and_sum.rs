@@ -38,7 +38,8 @@ pub fn delay_and_sum(recording: &Recording, delays: ArrayView2<'_, f64>) -> Resu
         .into_par_iter()
         .map(|source| {
             let mut sum = Array1::zeros(recording.len());
-            for (samples, delay) in recording.channels().rows().into_iter().zip(delays.row(source)) {
+            for (samples, delay) in recording.channels().rows().into_iter().zip(delays.row(source))
+            {
                 sum.scaled_add(share, &delayed(samples, -delay));
             }
             sum

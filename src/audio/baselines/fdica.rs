@@ -89,8 +89,7 @@ impl Fdica {
             .map(|f| Bin::new(mixtures.index_axis(Axis(1), f)))
             .collect();
         for sweep in 1..=self.sweeps {
-            let changes: Vec<f64> =
-                bins.par_iter_mut().map(Bin::sweep).collect::<Result<_>>()?;
+            let changes: Vec<f64> = bins.par_iter_mut().map(Bin::sweep).collect::<Result<_>>()?;
             let progress = Progress {
                 iteration: sweep,
                 max_iterations: self.sweeps,
@@ -105,8 +104,7 @@ impl Fdica {
                 break;
             }
         }
-        let separated: Vec<Matrix> =
-            bins.par_iter().map(Bin::separated).collect::<Result<_>>()?;
+        let separated: Vec<Matrix> = bins.par_iter().map(Bin::separated).collect::<Result<_>>()?;
         let magnitudes = Array3::from_shape_fn((frequencies, count, frames), |(f, k, t)| {
             separated[f][(k, t)].norm()
         });

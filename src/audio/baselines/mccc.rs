@@ -44,12 +44,20 @@ pub fn mccc(recording: &Recording, search: &DelaySearch) -> Result<Array2<f64>> 
     let pairs = Pairs::new(recording, search.max_lag, plain);
     let peaks: Vec<Vec<f64>> = (1..microphones)
         .map(|microphone| {
-            let found = pairs.get(0, microphone).map(|rho| rho * rho).peaks(count, search.min_distance);
-            if found.len() < count { Err(search.too_few(microphone, found.len())) } else { Ok(found) }
+            let found =
+                pairs.get(0, microphone).map(|rho| rho * rho).peaks(count, search.min_distance);
+            if found.len() < count {
+                Err(search.too_few(microphone, found.len()))
+            } else {
+                Ok(found)
+            }
         })
         .collect::<Result<_>>()?;
     if microphones == 2 {
-        return Ok(Array2::from_shape_fn((count, 2), |(k, l)| if l == 0 { 0.0 } else { peaks[0][k] }));
+        return Ok(Array2::from_shape_fn(
+            (count, 2),
+            |(k, l)| if l == 0 { 0.0 } else { peaks[0][k] },
+        ));
     }
     let starts = u32::try_from(microphones - 1).ok().and_then(|power| count.checked_pow(power));
     let Some(starts) = starts.filter(|starts| *starts <= MOST_STARTS) else {
@@ -91,7 +99,11 @@ fn chosen(candidates: &[(f64, Vec<f64>)], count: usize, apart: f64) -> Vec<&Vec<
         for (_, delays) in candidates {
             let differs = |other: &&Vec<f64>| {
                 let mut pairs = delays.iter().zip(other.iter()).skip(1);
-                if everywhere { pairs.all(|(a, b)| far(a, b)) } else { pairs.any(|(a, b)| far(a, b)) }
+                if everywhere {
+                    pairs.all(|(a, b)| far(a, b))
+                } else {
+                    pairs.any(|(a, b)| far(a, b))
+                }
             };
             if chosen.len() < count && chosen.iter().all(differs) {
                 chosen.push(delays);
@@ -126,7 +138,8 @@ impl Score {
     /// a parabola along each.
     fn ascend(&self, start: Vec<f64>, reach: f64) -> (f64, Vec<f64>) {
         let step = 1.0 / UPSAMPLING as f64;
-        let mut delays: Vec<f64> = start.iter().map(|delay| (delay / step).round() * step).collect();
+        let mut delays: Vec<f64> =
+            start.iter().map(|delay| (delay / step).round() * step).collect();
         let mut best = self.at(&delays);
         for _ in 0..MOST_ROUNDS {
             let before = best;

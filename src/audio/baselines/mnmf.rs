@@ -105,7 +105,9 @@ impl Mnmf {
         }
         let mixtures = self.stft.forward_all(recording.channels());
         let frequencies: Vec<usize> = (0..mixtures.dim().1)
-            .filter(|f| mixtures.index_axis(Axis(1), *f).iter().any(|x| x.norm_sqr() > f64::MIN_POSITIVE))
+            .filter(|f| {
+                mixtures.index_axis(Axis(1), *f).iter().any(|x| x.norm_sqr() > f64::MIN_POSITIVE)
+            })
             .collect();
         if frequencies.is_empty() {
             return Err(Error::data("the recording", "it is silent", "give one that is not"));
@@ -184,7 +186,8 @@ impl Model {
         let mut positive = || random.random_range(0.1..1.0);
         let factors = (0..method.sources)
             .map(|_| {
-                let mut w = Array2::from_shape_simple_fn((frequencies, method.components), &mut positive);
+                let mut w =
+                    Array2::from_shape_simple_fn((frequencies, method.components), &mut positive);
                 w.rows_mut().into_iter().zip(&levels).for_each(|(mut row, level)| row *= *level);
                 (w, Array2::from_shape_simple_fn((method.components, frames), &mut positive))
             })

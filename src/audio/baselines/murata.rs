@@ -81,7 +81,8 @@ mod tests {
         let magnitudes = Array3::from_shape_fn((20, 2, 50), |(f, k, t)| {
             let source = if swapped(f) { 1 - k } else { k };
             let speed = [0.7, 0.31][source];
-            (1.0 + (speed * t as f64).sin()) * (1.0 + 0.1 * (f as f64)) + 0.01 * ((f * t) as f64).cos()
+            (1.0 + (speed * t as f64).sin()) * (1.0 + 0.1 * (f as f64))
+                + 0.01 * ((f * t) as f64).cos()
         });
         let orders = orders(&magnitudes);
         let first = orders[0].clone();

@@ -85,7 +85,8 @@ impl Filter<'_> {
     ) -> Result<Array2<Complex>> {
         let (microphones, frames) = mixtures.dim();
         let powers = self.powers.index_axis(Axis(1), f);
-        let rows: Vec<Vec<f64>> = interferers.iter().map(|j| powers.row(j.source).to_vec()).collect();
+        let rows: Vec<Vec<f64>> =
+            interferers.iter().map(|j| powers.row(j.source).to_vec()).collect();
         let turn = -TAU * f as f64 / self.stft.fft() as f64;
         let hop = self.stft.hop() as f64;
         // The phases of the coherences do not change in time.
@@ -93,7 +94,10 @@ impl Filter<'_> {
             .iter()
             .map(|Interferer { offsets, coherence, .. }| {
                 let pairs = offsets.iter().flat_map(|a| offsets.iter().map(move |b| a - b));
-                pairs.zip(coherence).map(|(gap, rho)| Complex::from_polar(*rho, turn * gap)).collect()
+                pairs
+                    .zip(coherence)
+                    .map(|(gap, rho)| Complex::from_polar(*rho, turn * gap))
+                    .collect()
             })
             .collect();
         let mut found = Array2::zeros((1, frames));

@@ -4,8 +4,8 @@ mod aligned;
 mod wiener;
 
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis};
-use rustfft::num_complex::Complex64 as Complex;
 use rayon::prelude::*;
+use rustfft::num_complex::Complex64 as Complex;
 
 use super::recording::Recording;
 use super::stft::Stft;
@@ -57,7 +57,11 @@ impl<'a> Reconstruction<'a> {
     /// # Errors
     /// [`Error::Shape`] where the spectrograms are not of this recording, [`Error::Data`] for powers that
     /// are negative or not finite.
-    pub fn new(recording: &'a Recording, stft: &Stft, spectra: ArrayView3<'a, f64>) -> Result<Self> {
+    pub fn new(
+        recording: &'a Recording,
+        stft: &Stft,
+        spectra: ArrayView3<'a, f64>,
+    ) -> Result<Self> {
         let (sources, frequencies, frames) = spectra.dim();
         let expected = (stft.frequencies(), stft.frames(recording.len()));
         if (frequencies, frames) != expected || sources == 0 {
@@ -192,7 +196,12 @@ impl<'a> Reconstruction<'a> {
 }
 
 /// Splits what a function makes of every frequency (source, T) into (source, F, T).
-fn by_frequency<F>(sources: usize, frequencies: usize, frames: usize, each: F) -> Result<Array3<Complex>>
+fn by_frequency<F>(
+    sources: usize,
+    frequencies: usize,
+    frames: usize,
+    each: F,
+) -> Result<Array3<Complex>>
 where
     F: Fn(usize) -> Result<Array2<Complex>> + Send + Sync,
 {
@@ -204,4 +213,3 @@ where
     }
     Ok(all)
 }
-

@@ -63,7 +63,8 @@ impl<'a> Model<'a> {
     fn improve(&mut self) -> Result<()> {
         let (sources, frames) = self.powers.dim();
         let microphones = self.mixtures.nrows();
-        let inverses: Vec<Matrix> = self.spatial.iter().cloned().map(inverse).collect::<Result<_>>()?;
+        let inverses: Vec<Matrix> =
+            self.spatial.iter().cloned().map(inverse).collect::<Result<_>>()?;
         let mut sums = vec![Matrix::zeros(microphones, microphones); sources];
         let mut weights = vec![0.0; sources];
         let identity = Matrix::identity(microphones, microphones);
