@@ -20,18 +20,39 @@
 //! | find delays | [`baselines`] |
 //! | get sources from masks and delays | [`Reconstruction`], [`spectrogram::sources`] |
 //! | measure how good they are | [`metrics`] |
+//!
+//! ```
+//! use gaspard::audio::{DelaySearch, Simulation, Speaker, Voice, baselines, metrics};
+//! use ndarray::array;
+//! let speakers = [Speaker::new(Voice::Low), Speaker::new(Voice::High)];
+//! let sources = speakers.map(|speaker| speaker.speak(8000, 12_000));
+//! let scene = Simulation::new(8000, sources)?
+//!     .delays(array![[0.0, 700.0], [0.0, -412.5]])
+//!     .snr(20.0)
+//!     .run()?;
+//!
+//! let delays = baselines::gcc_phat(&scene.mixture, &DelaySearch::new(2, 8000))?;
+//! let error = metrics::delay_error(scene.delays.view(), delays.view(), 8000, 200)?;
+//! assert!(error.samples < 0.5);
+//!
+//! let sources = baselines::delay_and_sum(&scene.mixture, delays.view())?;
+//! let mixture = scene.mixture.channel(0);
+//! let gain = metrics::sdr_improvement(scene.images.view(), sources.view(), mixture)?;
+//! assert!(gain.value > 2.0);
+//! # Ok::<(), gaspard::Error>(())
+//! ```
 
 pub mod baselines;
 mod complex;
-pub mod delays;
+mod delays;
 pub mod metrics;
 pub mod noise;
 mod permutation;
 mod reconstruct;
 mod recording;
-pub mod refine;
+mod refine;
 mod resample;
-pub mod signal;
+mod signal;
 mod simulate;
 pub mod spectrogram;
 mod speech;
@@ -40,6 +61,8 @@ mod stft;
 pub use delays::DelaySearch;
 pub use reconstruct::Reconstruction;
 pub use recording::{Recording, Remark};
+pub use refine::refine_delays;
+pub use signal::delayed;
 pub use simulate::{Scene, Simulation};
 pub use speech::{Speaker, Voice};
 pub use stft::Stft;

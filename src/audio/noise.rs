@@ -1,13 +1,19 @@
 //! How much of a spectrogram is noise.
 //!
 //! The power of white noise in a bin of a spectrogram is exponentially distributed. Its mean N is
-//! then known from any quantile, and a low one is hardly touched by speech, which leaves most bins empty:
+//! then known from any quantile, and a low one is little touched by speech, which leaves most bins to
+//! the noise:
 //!
 //! ```text
 //! N = Q_q / (-ln(1 - q)),     Q_q the q-quantile of |X(f, t)|²
 //! ```
+//!
+//! The more bins speech rises above the noise in, the more N is too high: for one voice 1.1 times at a
+//! signal-to-noise ratio of 0 dB, 1.4 times at 15 dB.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayView3, Axis};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
 use super::stft::Stft;
 use crate::error::{Error, Result};
@@ -102,4 +108,11 @@ fn level(power: impl Iterator<Item = f64>, quantile: f64) -> f64 {
     let at = (quantile * (bins.len() - 1) as f64).round() as usize;
     let (_, value, _) = bins.select_nth_unstable_by(at, f64::total_cmp);
     *value / -(1.0 - quantile).ln()
+}
+
+/// A standard normal number, by Box and Muller.
+pub(crate) fn normal(random: &mut ChaCha8Rng) -> f64 {
+    let radius: f64 = random.random_range(f64::MIN_POSITIVE..1.0);
+    let angle: f64 = random.random_range(0.0..std::f64::consts::TAU);
+    (-2.0 * radius.ln()).sqrt() * angle.cos()
 }

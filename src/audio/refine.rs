@@ -21,7 +21,7 @@ const UPSAMPLING: usize = 8;
 /// # Errors
 /// [`Error::Shape`] and [`Error::Data`] where delays or sources do not fit the recording,
 /// [`Error::Parameter`] for a reach that is not positive.
-pub fn refine(
+pub fn refine_delays(
     recording: &Recording,
     sources: ArrayView2<'_, f64>,
     delays: ArrayView2<'_, f64>,

@@ -1,6 +1,6 @@
 //! Signals as a whole: their spectra, delays of any size, correlations.
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 use realfft::RealFftPlanner;
 use rustfft::num_complex::Complex64;
 
@@ -41,7 +41,7 @@ pub(crate) fn make_real(spectrum: &mut [Complex64], length: usize) {
 /// samples as before. A fraction of a sample is a phase of the spectrum; negative is earlier.
 ///
 /// ```
-/// use gaspard::audio::signal::delayed;
+/// use gaspard::audio::delayed;
 /// use ndarray::array;
 /// let later = delayed(array![1.0, 2.0, 3.0, 4.0].view(), 2.0);
 /// assert_eq!(later, array![0.0, 0.0, 1.0, 2.0]);
@@ -64,6 +64,12 @@ pub fn delayed(signal: ArrayView1<'_, f64>, samples: f64) -> Array1<f64> {
     let mut signal = from_spectrum(shifted, length);
     signal.truncate(count);
     signal.into()
+}
+
+/// Signals as the rows of an array.
+pub(crate) fn stacked(signals: &[Array1<f64>]) -> Array2<f64> {
+    let views: Vec<_> = signals.iter().map(|signal| signal.view()).collect();
+    ndarray::stack(Axis(0), &views).expect("the signals are equally long")
 }
 
 /// A length for transforms in which signals of `count` samples and their delays do not wrap around.

@@ -1,13 +1,14 @@
 //! Scenes whose truth is known.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::delays;
+use super::noise::normal;
 use super::recording::Recording;
-use super::signal::delayed;
+use super::signal::{delayed, stacked};
 use crate::error::{Error, Result};
 
 /// Sources that reach microphones at given delays, without walls, in white noise:
@@ -171,17 +172,4 @@ impl Simulation {
 fn placed(source: ArrayView1<'_, f64>, lead: usize, samples: usize) -> Array1<f64> {
     let at = |n: usize| n.checked_sub(lead).and_then(|n| source.get(n)).copied();
     Array1::from_shape_fn(samples, |n| at(n).unwrap_or(0.0))
-}
-
-/// Signals as the rows of an array.
-pub(crate) fn stacked(signals: &[Array1<f64>]) -> Array2<f64> {
-    let views: Vec<_> = signals.iter().map(|signal| signal.view()).collect();
-    ndarray::stack(Axis(0), &views).expect("the signals are equally long")
-}
-
-/// A standard normal number, by Box and Muller.
-pub(crate) fn normal(random: &mut ChaCha8Rng) -> f64 {
-    let radius: f64 = random.random_range(f64::MIN_POSITIVE..1.0);
-    let angle: f64 = random.random_range(0.0..std::f64::consts::TAU);
-    (-2.0 * radius.ln()).sqrt() * angle.cos()
 }

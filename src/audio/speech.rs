@@ -6,7 +6,7 @@ use ndarray::Array1;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::simulate::normal;
+use super::noise::normal;
 
 /// The first three formants of vowels in hertz, for a man's voice (Peterson and Barney 1952).
 const VOWELS: [[f64; 3]; 8] = [

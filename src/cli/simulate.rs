@@ -214,6 +214,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     }
     let scene = simulation.run()?;
     session.lap("solve");
+    let delays = tdoa::listed(&scene.delays, rate, None)?;
     let mut files = vec![arguments.out.clone()];
     wav::write(&arguments.out, &scene.mixture, arguments.encoding.into())?;
     if let Some(folder) = &arguments.images {
@@ -231,7 +232,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         microphones,
         rate,
         samples: scene.mixture.len(),
-        delays: tdoa::listed(&scene.delays, rate, None)?,
+        delays,
         gains: gains.rows().into_iter().map(|row| row.to_vec()).collect(),
         snr: arguments.snr,
         noise_variance: scene.noise_variance,
@@ -260,7 +261,7 @@ impl Arguments {
         let rate = self.rate.unwrap_or(8000);
         let samples = ((self.seconds * f64::from(rate)).ceil() as usize).max(1);
         let speak = |index: u16| {
-            let voice = if index % 2 == 0 { Voice::Low } else { Voice::High };
+            let voice = if index.is_multiple_of(2) { Voice::Low } else { Voice::High };
             // Every seed of a run has voices of its own.
             let seed = self.common.seed.wrapping_mul(64).wrapping_add(u64::from(index));
             Speaker::new(voice).seed(seed).speak(rate, samples)

@@ -5,8 +5,7 @@ use rayon::prelude::*;
 
 use crate::audio::delays;
 use crate::audio::recording::Recording;
-use crate::audio::signal::delayed;
-use crate::audio::simulate::stacked;
+use crate::audio::signal::{delayed, stacked};
 use crate::error::Result;
 
 /// Each source as the mean of the microphones after they were shifted so that it is in phase in all

@@ -11,8 +11,8 @@ use rustfft::num_complex::Complex64;
 
 use crate::audio::complex::{Matrix, inverse, load, real};
 use crate::audio::delays;
+use crate::audio::noise::normal;
 use crate::audio::recording::Recording;
-use crate::audio::simulate::normal;
 use crate::audio::stft::Stft;
 use crate::error::{Error, Result};
 use crate::observer::{Observer, Progress};

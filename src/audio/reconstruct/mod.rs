@@ -131,13 +131,19 @@ impl<'a> Reconstruction<'a> {
                 self.fine.inverse(filtered.view(), self.recording.len())
             })
             .collect::<Result<_>>()?;
-        Ok(super::simulate::stacked(&rebuilt))
+        Ok(super::signal::stacked(&rebuilt))
     }
 
-    /// Each source by a Wiener filter over the microphones, narrow-band (source, sample): the image of
-    /// source k at all microphones is Gaussian with covariance `v_k(f,t) R_k(f)`, and powers v and R
-    /// improve by expectation and maximisation, `iterations` times (Duong, Vincent and Gribonval 2010;
-    /// Nugraha, Liutkus and Vincent 2016). Without iterations it is the mask.
+    /// Each source by a Wiener filter over the microphones, narrow-band (source, sample): the image
+    /// c_k of source k at all microphones is Gaussian with covariance `v_k(f, t) R_k(f)`,
+    ///
+    /// ```text
+    /// c_k = v_k R_k (sum_j v_j R_j + N I)^-1 x
+    /// ```
+    ///
+    /// and v and R, which begins as I, improve by expectation and maximisation, `iterations` times
+    /// (Duong, Vincent and Gribonval 2010; Nugraha, Liutkus and Vincent 2016). Without iterations it
+    /// is the mask.
     ///
     /// One phase a frequency describes a source only where its delays are far below the window: at
     /// delays of several frames use [`Reconstruction::aligned`].
@@ -146,7 +152,12 @@ impl<'a> Reconstruction<'a> {
     /// [`Error::Data`] where covariances of the microphones are singular.
     pub fn wiener(&self, iterations: usize) -> Result<Array2<f64>> {
         let spectra = self.powers();
-        let filtered = wiener::filtered(self.mixtures().view(), spectra.view(), iterations)?;
+        let filtered = wiener::filtered(
+            self.mixtures().view(),
+            spectra.view(),
+            self.noise.view(),
+            iterations,
+        )?;
         self.fine.inverse_all(&filtered, self.recording.len())
     }
 
@@ -162,7 +173,7 @@ impl<'a> Reconstruction<'a> {
     /// ```
     ///
     /// Delays (source, microphone) in samples have to be right to a sample or so
-    /// ([`refine`](super::refine::refine) finds them): at delays right to a frame only, the mask is far
+    /// ([`refine_delays`](super::refine_delays) finds them): at delays right to a frame only, the mask is far
     /// better. Where delays are below a millisecond and spectrograms are estimates, use the mask too.
     ///
     /// # Errors

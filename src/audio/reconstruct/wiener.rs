@@ -1,7 +1,7 @@
 //! The narrow-band multichannel Wiener filter, with expectation and maximisation.
 
 use nalgebra::DVector;
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis};
 
 use super::{Complex, by_frequency};
 use crate::audio::complex::{Matrix, hermitian, inverse, load, mean_diagonal, real};
@@ -11,15 +11,17 @@ use crate::error::Result;
 const REGULAR: f64 = 1e-6;
 
 /// The first channel of every source (source, F, T), from the mixtures (microphone, F, T) and the
-/// powers (source, F, T).
+/// powers (source, F, T), in noise N (F).
 pub(super) fn filtered(
     mixtures: ArrayView3<'_, Complex>,
     powers: ArrayView3<'_, f64>,
+    noise: ArrayView1<'_, f64>,
     iterations: usize,
 ) -> Result<Array3<Complex>> {
     let (sources, frequencies, frames) = powers.dim();
     by_frequency(sources, frequencies, frames, |f| {
-        let mut model = Model::new(mixtures.index_axis(Axis(1), f), powers.index_axis(Axis(1), f));
+        let mut model =
+            Model::new(mixtures.index_axis(Axis(1), f), powers.index_axis(Axis(1), f), noise[f]);
         for _ in 0..iterations {
             model.improve()?;
         }
@@ -27,20 +29,21 @@ pub(super) fn filtered(
     })
 }
 
-/// One frequency: the mixtures x (microphone, T), v (source, T) and R of every source.
+/// One frequency: the mixtures x (microphone, T), v (source, T) and R of every source, and N.
 struct Model<'a> {
     mixtures: ArrayView2<'a, Complex>,
     powers: Array2<f64>,
     spatial: Vec<Matrix>,
+    noise: f64,
 }
 
 impl<'a> Model<'a> {
-    fn new(mixtures: ArrayView2<'a, Complex>, powers: ArrayView2<'_, f64>) -> Self {
+    fn new(mixtures: ArrayView2<'a, Complex>, powers: ArrayView2<'_, f64>, noise: f64) -> Self {
         let identity = Matrix::identity(mixtures.nrows(), mixtures.nrows());
-        Self { mixtures, powers: powers.to_owned(), spatial: vec![identity; powers.nrows()] }
+        Self { mixtures, powers: powers.to_owned(), spatial: vec![identity; powers.nrows()], noise }
     }
 
-    /// W_k = v_k R_k (sum_j v_j R_j)^-1 at a time, for every k.
+    /// W_k = v_k R_k (sum_j v_j R_j + N I)^-1 at a time, for every k.
     fn filters(&self, t: usize) -> Result<Vec<Matrix>> {
         let images: Vec<Matrix> = self
             .spatial
@@ -50,7 +53,7 @@ impl<'a> Model<'a> {
             .collect();
         let mut mixture: Matrix = images.iter().sum();
         let regular = REGULAR * mean_diagonal(&mixture);
-        load(&mut mixture, regular);
+        load(&mut mixture, self.noise + regular);
         let mixture = inverse(mixture)?;
         Ok(images.into_iter().map(|image| image * &mixture).collect())
     }
