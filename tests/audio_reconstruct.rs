@@ -94,6 +94,9 @@ fn iterations_help_at_small_delays() {
     let rebuild = rebuild(&scene, &spectra);
     let [none, two] = [0, 2].map(|iterations| gain(&scene, &rebuild.wiener(iterations).unwrap()));
     assert!(two > none + 2.0, "{none} {two}");
+    let mut stop = |_: &gaspard::Progress| std::ops::ControlFlow::Break(());
+    let stopped = rebuild.wiener_with(5, &mut stop).unwrap();
+    assert_eq!(stopped, rebuild.wiener(1).unwrap());
 }
 
 /// Alignment over the mask, where all is known.

@@ -44,6 +44,7 @@
 
 pub mod baselines;
 mod complex;
+mod correlation;
 mod delays;
 pub mod metrics;
 pub mod noise;
@@ -57,6 +58,7 @@ mod simulate;
 pub mod spectrogram;
 mod speech;
 mod stft;
+mod watch;
 
 pub use delays::DelaySearch;
 pub use reconstruct::Reconstruction;

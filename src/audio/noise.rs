@@ -24,7 +24,7 @@ pub const QUANTILE: f64 = 0.2;
 /// What is left of a bin that holds no more than noise.
 const REMAINDER: f64 = 1e-3;
 
-/// N (F) of white noise of this variance: sum_n w[n]² times the variance.
+/// N (F) of white noise of this variance: `sum_n w[n]²` times the variance.
 ///
 /// # Errors
 /// [`Error::Parameter`] for a variance that is negative or not finite.

@@ -3,9 +3,10 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
+use super::correlation::{Correlation, correlation_length};
 use super::delays;
 use super::recording::Recording;
-use super::signal::{Correlation, correlation_length, spectrum};
+use super::signal::spectrum;
 use crate::error::{Error, Result};
 
 /// Steps in a sample, between which a parabola is laid.

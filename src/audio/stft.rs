@@ -110,7 +110,7 @@ impl Stft {
         Array1::from_shape_fn(self.window, |n| 0.5 - 0.5 * (step * n as f64).cos())
     }
 
-    /// sum_n w[n]²: what white noise of variance 1 has in every bin of its power spectrogram, on
+    /// `sum_n w[n]²`: what white noise of variance 1 has in every bin of its power spectrogram, on
     /// average; 96 for a window of 256.
     pub fn noise_gain(&self) -> f64 {
         self.weights().mapv(|weight| weight * weight).sum()

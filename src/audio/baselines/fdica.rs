@@ -1,7 +1,5 @@
 //! Independent component analysis at every frequency.
 
-use std::ops::ControlFlow;
-
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
@@ -10,9 +8,10 @@ use super::murata;
 use crate::audio::complex::{Matrix, inverse, load, real};
 use crate::audio::recording::Recording;
 use crate::audio::stft::Stft;
+use crate::audio::watch::goes_on;
 use crate::audio::{delays, permutation};
 use crate::error::Result;
-use crate::observer::{Observer, Progress};
+use crate::observer::Observer;
 
 /// What is added to a covariance, relative to its trace.
 const REGULAR: f64 = 1e-9;
@@ -90,17 +89,8 @@ impl Fdica {
             .collect();
         for sweep in 1..=self.sweeps {
             let changes: Vec<f64> = bins.par_iter_mut().map(Bin::sweep).collect::<Result<_>>()?;
-            let progress = Progress {
-                iteration: sweep,
-                max_iterations: self.sweeps,
-                residual: changes.into_iter().fold(0.0, f64::max),
-                tolerance: 0.0,
-                epsilon: None,
-                cost: None,
-                running: (1, 1),
-                part: (1, 1),
-            };
-            if observer.progress(&progress) == ControlFlow::Break(()) || observer.interrupted() {
+            let change = changes.into_iter().fold(0.0, f64::max);
+            if !goes_on(observer, sweep, self.sweeps, change) {
                 break;
             }
         }

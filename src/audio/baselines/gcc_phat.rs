@@ -4,10 +4,10 @@ use ndarray::Array2;
 use rustfft::num_complex::Complex64;
 
 use super::pairs::Pairs;
+use crate::audio::correlation::Correlation;
 use crate::audio::delays::DelaySearch;
 use crate::audio::permutation;
 use crate::audio::recording::Recording;
-use crate::audio::signal::Correlation;
 use crate::error::Result;
 
 /// Steps in a sample.

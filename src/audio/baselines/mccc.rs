@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
 
 use super::pairs::Pairs;
+use crate::audio::correlation::Correlation;
 use crate::audio::delays::DelaySearch;
 use crate::audio::recording::Recording;
-use crate::audio::signal::Correlation;
 use crate::error::{Error, Result};
 
 /// Steps in a sample.

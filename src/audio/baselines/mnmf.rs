@@ -1,7 +1,5 @@
 //! Multichannel non-negative matrix factorisation.
 
-use std::ops::ControlFlow;
-
 use nalgebra::DVector;
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use rand::{RngExt, SeedableRng};
@@ -14,8 +12,9 @@ use crate::audio::delays;
 use crate::audio::noise::normal;
 use crate::audio::recording::Recording;
 use crate::audio::stft::Stft;
+use crate::audio::watch::goes_on;
 use crate::error::{Error, Result};
-use crate::observer::{Observer, Progress};
+use crate::observer::Observer;
 
 /// The noise of the model goes down from the first to the second of these, in units of the mean power
 /// at each frequency; linearly in amplitude.
@@ -116,17 +115,7 @@ impl Mnmf {
         for iteration in 1..=self.iterations {
             let progress = (iteration - 1) as f64 / (self.iterations.max(2) - 1) as f64;
             let residual = model.improve(noise(progress))?;
-            let progress = Progress {
-                iteration,
-                max_iterations: self.iterations,
-                residual,
-                tolerance: 0.0,
-                epsilon: None,
-                cost: None,
-                running: (1, 1),
-                part: (1, 1),
-            };
-            if observer.progress(&progress) == ControlFlow::Break(()) || observer.interrupted() {
+            if !goes_on(observer, iteration, self.iterations, residual) {
                 break;
             }
         }

@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
 
+use crate::audio::correlation::{Correlation, Lags, correlation_length};
 use crate::audio::recording::Recording;
-use crate::audio::signal::{Correlation, Lags, correlation_length, spectrum};
+use crate::audio::signal::spectrum;
 
 /// One function of the lag for each pair.
 pub(super) struct Pairs {

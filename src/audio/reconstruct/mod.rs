@@ -11,6 +11,7 @@ use super::recording::Recording;
 use super::stft::Stft;
 use super::{delays, noise, spectrogram};
 use crate::error::{Error, Result};
+use crate::observer::Observer;
 
 /// Below this share of the largest value, a power is taken for this share.
 const FLOOR: f64 = 1e-12;
@@ -151,13 +152,23 @@ impl<'a> Reconstruction<'a> {
     /// # Errors
     /// [`Error::Data`] where covariances of the microphones are singular.
     pub fn wiener(&self, iterations: usize) -> Result<Array2<f64>> {
-        let spectra = self.powers();
-        let filtered = wiener::filtered(
-            self.mixtures().view(),
-            spectra.view(),
-            self.noise.view(),
-            iterations,
-        )?;
+        self.wiener_with(iterations, &mut ())
+    }
+
+    /// The same, watched: the residual is the largest change of an R. Stopped, it gives what the last
+    /// iteration makes of it.
+    ///
+    /// # Errors
+    /// As [`Reconstruction::wiener`].
+    pub fn wiener_with(
+        &self,
+        iterations: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<Array2<f64>> {
+        let mixtures = self.fine.forward_all(self.recording.channels());
+        let (powers, noise) = (self.powers(), self.noise.view());
+        let filtered =
+            wiener::filtered(mixtures.view(), powers.view(), noise, iterations, observer)?;
         self.fine.inverse_all(&filtered, self.recording.len())
     }
 
@@ -199,10 +210,6 @@ impl<'a> Reconstruction<'a> {
         let floor = FLOOR * if most > 0.0 { most } else { 1.0 };
         powers.mapv_inplace(|power| power.max(floor));
         powers
-    }
-
-    fn mixtures(&self) -> Array3<Complex> {
-        self.fine.forward_all(self.recording.channels())
     }
 }
 

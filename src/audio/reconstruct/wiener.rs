@@ -2,10 +2,13 @@
 
 use nalgebra::DVector;
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis};
+use rayon::prelude::*;
 
 use super::{Complex, by_frequency};
 use crate::audio::complex::{Matrix, hermitian, inverse, load, mean_diagonal, real};
+use crate::audio::watch::goes_on;
 use crate::error::Result;
+use crate::observer::Observer;
 
 /// What is added to a covariance to invert it, relative to its mean diagonal.
 const REGULAR: f64 = 1e-6;
@@ -17,16 +20,23 @@ pub(super) fn filtered(
     powers: ArrayView3<'_, f64>,
     noise: ArrayView1<'_, f64>,
     iterations: usize,
+    observer: &mut dyn Observer,
 ) -> Result<Array3<Complex>> {
     let (sources, frequencies, frames) = powers.dim();
-    by_frequency(sources, frequencies, frames, |f| {
-        let mut model =
-            Model::new(mixtures.index_axis(Axis(1), f), powers.index_axis(Axis(1), f), noise[f]);
-        for _ in 0..iterations {
-            model.improve()?;
+    let mut models: Vec<Model<'_>> = (0..frequencies)
+        .map(|f| {
+            let mixtures = mixtures.index_axis_move(Axis(1), f);
+            Model::new(mixtures, powers.index_axis(Axis(1), f), noise[f])
+        })
+        .collect();
+    for iteration in 1..=iterations {
+        let changes: Vec<f64> = models.par_iter_mut().map(Model::improve).collect::<Result<_>>()?;
+        let change = changes.into_iter().fold(0.0, f64::max);
+        if !goes_on(observer, iteration, iterations, change) {
+            break;
         }
-        model.sources()
-    })
+    }
+    by_frequency(sources, frequencies, frames, |f| models[f].sources())
 }
 
 /// One frequency: the mixtures x (microphone, T), v (source, T) and R of every source, and N.
@@ -62,8 +72,8 @@ impl<'a> Model<'a> {
         self.mixtures.column(t).iter().copied().collect::<Vec<_>>().into()
     }
 
-    /// One round: the images given the model, then the model given the images.
-    fn improve(&mut self) -> Result<()> {
+    /// One round: the images given the model, then the model given the images. How much R changes.
+    fn improve(&mut self) -> Result<f64> {
         let (sources, frames) = self.powers.dim();
         let microphones = self.mixtures.nrows();
         let inverses: Vec<Matrix> =
@@ -83,15 +93,18 @@ impl<'a> Model<'a> {
                 sums[k] += covariance;
             }
         }
+        let mut change = 0.0_f64;
         for ((spatial, sum), weight) in self.spatial.iter_mut().zip(sums).zip(weights) {
             let mean = hermitian(&sum) * real(1.0 / weight);
             let scale = mean_diagonal(&mean);
             if scale > 0.0 {
-                *spatial = mean * real(1.0 / scale);
-                load(spatial, REGULAR);
+                let mut next = mean * real(1.0 / scale);
+                load(&mut next, REGULAR);
+                change = change.max((&next - &*spatial).norm());
+                *spatial = next;
             }
         }
-        Ok(())
+        Ok(change)
     }
 
     /// The images at microphone 1 (source, T).
