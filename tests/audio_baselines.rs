@@ -105,6 +105,36 @@ fn searches_that_make_no_sense_are_refused() {
     }
 }
 
+/// However loud a recording is, delays are the same and sources are as loud.
+#[test]
+fn the_scale_does_not_matter() {
+    let scene = scene(speakers(4000), &array![[0.0, 3.0], [0.0, -120.0]], 20.0);
+    let stft = Stft::new(256, 64, 256).unwrap();
+    let search = DelaySearch::new(2, 8000).min_distance(20.0);
+    let all = |recording: &Recording| {
+        let delays = METHODS.map(|method| method(recording, &search).unwrap());
+        let mnmf = Mnmf::new(stft, 2).components(2).iterations(5);
+        let sources = [
+            Fdica::new(stft).sweeps(10).solve(recording).unwrap(),
+            mnmf.solve(recording).unwrap(),
+            delay_and_sum(recording, scene.delays.view()).unwrap(),
+        ];
+        (delays, sources)
+    };
+    let (delays, sources) = all(&scene.mixture);
+    for scale in [1e-12, 1e9] {
+        let scaled = scale * &scene.mixture.channels();
+        let (scaled_delays, scaled_sources) = all(&Recording::new("r", 8000, scaled).unwrap());
+        let near = |a: &Array2<f64>, b: &Array2<f64>, scale: f64| {
+            let size = a.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+            let off = (b / scale - a).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+            assert!(off < 1e-6 * size, "{scale}: {off} {size}");
+        };
+        delays.iter().zip(&scaled_delays).for_each(|(a, b)| near(a, b, 1.0));
+        sources.iter().zip(&scaled_sources).for_each(|(a, b)| near(a, b, scale));
+    }
+}
+
 /// Noise falls by the number of microphones, the source stays.
 #[test]
 fn delay_and_sum_averages_the_noise() {
@@ -151,6 +181,8 @@ fn fdica_refuses_what_it_cannot_separate() {
     let solve = |channels: Array2<f64>| method.solve(&Recording::new("r", 8000, channels).unwrap());
     assert!(matches!(solve(Array2::ones((1, 1000))), Err(Error::Shape { .. })));
     assert!(matches!(solve(Array2::ones((7, 1000))), Err(Error::Parameter { .. })));
+    let twice = array![[1.0], [1.0]] * &random(1, 1000);
+    assert!(matches!(solve(twice), Err(Error::Data { .. })));
     // Silence is no error: there is nothing in it.
     assert!(solve(Array2::zeros((2, 1000))).unwrap().iter().all(|x| *x == 0.0));
     // Nor is a watcher that stops it.

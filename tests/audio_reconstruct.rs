@@ -4,7 +4,7 @@ use gaspard::Error;
 use gaspard::audio::metrics::{delay_error, sdr_improvement};
 use gaspard::audio::spectrogram::{self, Remainder};
 use gaspard::audio::{
-    Reconstruction, Scene, Simulation, Speaker, Stft, Voice, noise, refine_delays,
+    Reconstruction, Recording, Scene, Simulation, Speaker, Stft, Voice, noise, refine_delays,
 };
 use ndarray::{Array1, Array2, Array3, Axis, array};
 
@@ -81,6 +81,33 @@ fn no_iterations_of_the_wiener_filter_are_the_mask() {
     let difference = made.mask().unwrap() - made.wiener(0).unwrap();
     let largest = difference.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
     assert!(largest < 1e-5, "{largest}");
+}
+
+/// However loud a recording is, sources are as loud.
+#[test]
+fn the_scale_does_not_matter() {
+    let scene = scene(3, 20.0);
+    let spectra = known(&scene);
+    let all = |scale: f64| {
+        let channels = scale * &scene.mixture.channels();
+        let recording = Recording::new("scaled", 8000, channels).unwrap();
+        let spectra = scale * scale * &spectra;
+        let made = Reconstruction::new(&recording, &stft(), spectra.view()).unwrap();
+        let made = made.noise_variance(scale * scale * scene.noise_variance).unwrap();
+        let masked = made.mask().unwrap();
+        let rough = array![[0.0, 660.0], [0.0, -360.0]];
+        let refined = refine_delays(&recording, masked.view(), rough.view(), 200.0).unwrap();
+        let sources = [masked, made.wiener(1).unwrap(), made.aligned(refined.view()).unwrap()];
+        (refined, sources.map(|found| found / scale))
+    };
+    let (delays, sources) = all(1.0);
+    for scale in [1e-12, 1e9] {
+        let (scaled_delays, scaled_sources) = all(scale);
+        assert!((&scaled_delays - &delays).iter().all(|off| off.abs() < 1e-6));
+        for (a, b) in sources.iter().zip(&scaled_sources) {
+            assert!((a - b).iter().all(|off| off.abs() < 1e-6), "{scale}");
+        }
+    }
 }
 
 /// At delays of a few samples a matrix for each frequency tells the sources apart.

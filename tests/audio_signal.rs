@@ -91,6 +91,20 @@ fn the_inverse_is_nearest_in_squares() {
     }
 }
 
+/// What comes a hop later is in the next frame; delays by the hop move spectrograms by frames.
+#[test]
+fn delays_by_the_hop_are_delays_by_frames() {
+    let stft = Stft::new(32, 20, 32).unwrap();
+    let mut signal = noise(7, 400);
+    signal.slice_mut(ndarray::s![300..]).fill(0.0);
+    let here = stft.forward(signal.view());
+    let later = stft.forward(delayed(signal.view(), 60.0).view());
+    for t in 1..here.ncols() - 3 {
+        let off = &here.column(t) - &later.column(t + 3);
+        assert!(off.iter().all(|x| x.norm() < 1e-12), "{t}");
+    }
+}
+
 #[test]
 fn white_noise_has_the_level_that_is_promised() {
     let stft = Stft::new(256, 200, 256).unwrap();

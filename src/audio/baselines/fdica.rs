@@ -63,9 +63,9 @@ impl Fdica {
     /// The sources as microphone 1 hears them (source, sample), in no order.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for one microphone, [`Error::Parameter`](crate::Error::Parameter) for more than 6,
-    /// [`Error::Data`](crate::Error::Data) for
-    /// microphones that record the same.
+    /// [`Error::Shape`](crate::Error::Shape) for one microphone,
+    /// [`Error::Parameter`](crate::Error::Parameter) for more than 6,
+    /// [`Error::Data`](crate::Error::Data) for microphones that record the same.
     pub fn solve(&self, recording: &Recording) -> Result<Array2<f64>> {
         self.solve_with(recording, &mut ())
     }
