@@ -1,5 +1,5 @@
-//! What the known methods make of two voices at two microphones: the errors of delays, and by how many
-//! decibels sources are better than the mixture, on average over scenes.
+//! What the known methods make of two voices at two microphones: the errors of delays, and by how
+//! many decibels sources are better than the mixture, on average over scenes.
 //!
 //! ```text
 //! cargo run --release --example sound_baselines

@@ -144,8 +144,8 @@ fn alignment_helps_where_all_is_known() {
     }
 }
 
-/// With spectrograms as masks make them, and delays that start from the nearest frame and are refined
-/// by what the mask rebuilt.
+/// With spectrograms as masks make them, and delays that start from the nearest frame and are
+/// refined by what the mask rebuilt.
 #[test]
 fn alignment_helps_with_refined_delays() {
     for (snr, least) in [(0.0, 1.5), (30.0, 3.0)] {

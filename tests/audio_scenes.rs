@@ -98,8 +98,8 @@ fn density(signal: &Array1<f64>) -> f64 {
     needed.count() as f64 / bins.len() as f64
 }
 
-/// What methods for speech rely on. Of ten recorded and synthesised sentences, nine tenths of the energy
-/// lie in 1.4 to 5.4 % of the bins; of white noise in 59 %.
+/// What methods for speech rely on. Of ten recorded and synthesised sentences, nine tenths of the
+/// energy lie in 1.4 to 5.4 % of the bins; of white noise in 59 %.
 #[test]
 fn speech_is_sparse_and_its_pitch_is_in_range() {
     assert!((density(&random(0, 16_000)) - 0.587).abs() < 0.02);

@@ -19,8 +19,8 @@ pub struct DelaySearch {
     pub sources: usize,
     /// The largest delay to either side, in samples; 0.3 s by default.
     pub max_lag: usize,
-    /// Delays that differ by no more are one, in samples; 12.5 ms by default, 100 samples at 8 kHz. Use
-    /// about 2 samples for arrays whose delays are below a millisecond.
+    /// Delays that differ by no more are one, in samples; 12.5 ms by default, 100 samples at 8 kHz.
+    /// Use about 2 samples for arrays whose delays are below a millisecond.
     pub min_distance: f64,
 }
 

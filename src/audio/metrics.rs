@@ -1,5 +1,5 @@
-//! How near estimates are to the truth. Sources have no order: every metric takes the permutation that
-//! is best for it.
+//! How near estimates are to the truth. Sources have no order: every metric takes the permutation
+//! that is best for it.
 
 use ndarray::{ArrayView1, ArrayView2, ArrayView3, Axis};
 
@@ -36,8 +36,8 @@ pub struct DelayError {
 /// ```
 ///
 /// # Errors
-/// [`Error::Shape`] where the shapes differ or there is only one microphone, [`Error::Parameter`] for more
-/// than 6 sources and for a rate or a hop of 0.
+/// [`Error::Shape`] where the shapes differ or there is only one microphone, [`Error::Parameter`]
+/// for more than 6 sources and for a rate or a hop of 0.
 ///
 /// ```
 /// use gaspard::audio::metrics::delay_error;
@@ -81,8 +81,8 @@ pub fn delay_error(
 /// ```
 ///
 /// # Errors
-/// [`Error::Shape`] where the shapes differ, [`Error::Parameter`] for more than 6 sources, [`Error::Data`]
-/// for a true source that is silent.
+/// [`Error::Shape`] where the shapes differ, [`Error::Parameter`] for more than 6 sources,
+/// [`Error::Data`] for a true source that is silent.
 pub fn spectrogram_error(
     truth: ArrayView3<'_, f64>,
     found: ArrayView3<'_, f64>,
@@ -113,8 +113,8 @@ pub fn spectrogram_error(
 /// Nothing is scaled or filtered to fit: estimates are those of the source at microphone 1.
 ///
 /// # Errors
-/// [`Error::Shape`] where the shapes differ, [`Error::Parameter`] for more than 6 sources, [`Error::Data`]
-/// where a source is the mixture already.
+/// [`Error::Shape`] where the shapes differ, [`Error::Parameter`] for more than 6 sources,
+/// [`Error::Data`] where a source is the mixture already.
 pub fn sdr_improvement(
     truth: ArrayView2<'_, f64>,
     found: ArrayView2<'_, f64>,

@@ -1,15 +1,15 @@
 //! How much of a spectrogram is noise.
 //!
 //! The power of white noise in a bin of a spectrogram is exponentially distributed. Its mean N is
-//! then known from any quantile, and a low one is little touched by speech, which leaves most bins to
-//! the noise:
+//! then known from any quantile, and a low one is little touched by speech, which leaves most bins
+//! to the noise:
 //!
 //! ```text
 //! N = Q_q / (-ln(1 - q)),     Q_q the q-quantile of |X(f, t)|²
 //! ```
 //!
-//! The more bins speech rises above the noise in, the more N is too high: for one voice 1.1 times at a
-//! signal-to-noise ratio of 0 dB, 1.4 times at 15 dB.
+//! The more bins speech rises above the noise in, the more N is too high: for one voice 1.1 times
+//! at a signal-to-noise ratio of 0 dB, 1.4 times at 15 dB.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayView3, Axis};
 use rand::RngExt;
@@ -43,8 +43,8 @@ pub fn known(stft: &Stft, variance: f64) -> Result<Array1<f64>> {
     Ok(Array1::from_elem(stft.frequencies(), stft.noise_gain() * variance))
 }
 
-/// N (F) of white noise, from power spectrograms (microphone, F, T). Bins that are exactly 0, as where
-/// a signal was filled up, do not count.
+/// N (F) of white noise, from power spectrograms (microphone, F, T). Bins that are exactly 0, as
+/// where a signal was filled up, do not count.
 ///
 /// # Errors
 /// [`Error::Parameter`] for a quantile that is not between 0 and 1.
@@ -65,8 +65,8 @@ pub fn coloured(power: ArrayView3<'_, f64>, quantile: f64) -> Result<Array1<f64>
     Ok(levels.collect())
 }
 
-/// max(R - factor N, R / 1000) of a power spectrogram R (F, T): factor 3 to find delays, 1 to rebuild
-/// sources.
+/// max(R - factor N, R / 1000) of a power spectrogram R (F, T): factor 3 to find delays, 1 to
+/// rebuild sources.
 ///
 /// # Errors
 /// [`Error::Shape`] where N has not F entries.

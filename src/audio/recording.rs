@@ -33,8 +33,8 @@ impl Recording {
     /// Samples (microphone, sample) at a rate in hertz; `name` is what errors call them.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a rate of 0, [`Error::Data`] for no samples and for samples that are
-    /// not finite.
+    /// [`Error::Parameter`] for a rate of 0, [`Error::Data`] for no samples and for samples that
+    /// are not finite.
     pub fn new(name: &str, rate: u32, channels: Array2<f64>) -> Result<Self> {
         if rate == 0 {
             return Err(Error::parameter("rate", "it is 0", "give samples per second"));

@@ -11,12 +11,12 @@ use crate::error::{Error, Result};
 const CHUNK: usize = 4096;
 
 impl Recording {
-    /// The same sound at another rate, by band-limited interpolation: what lies above half the lower
-    /// one of the rates is lost. Delays between microphones are kept.
+    /// The same sound at another rate, by band-limited interpolation: what lies above half the
+    /// lower one of the rates is lost. Delays between microphones are kept.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a rate of 0, and for pairs of rates that have no common divisor to speak
-    /// of.
+    /// [`Error::Parameter`] for a rate of 0, and for pairs of rates that have no common divisor to
+    /// speak of.
     ///
     /// ```
     /// use gaspard::audio::Recording;

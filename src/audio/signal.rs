@@ -28,8 +28,8 @@ pub(crate) fn from_spectrum(mut spectrum: Vec<Complex64>, length: usize) -> Vec<
     signal
 }
 
-/// The first coefficient of a real signal's spectrum is real, and so is the last where the length is
-/// even.
+/// The first coefficient of a real signal's spectrum is real, and so is the last where the length
+/// is even.
 pub(crate) fn make_real(spectrum: &mut [Complex64], length: usize) {
     spectrum[0].im = 0.0;
     if length.is_multiple_of(2) {
@@ -37,8 +37,8 @@ pub(crate) fn make_real(spectrum: &mut [Complex64], length: usize) {
     }
 }
 
-/// The signal `samples` later: `y[n] = x[n - samples]`, with zeros where x is not known, and as many
-/// samples as before. A fraction of a sample is a phase of the spectrum; negative is earlier.
+/// The signal `samples` later: `y[n] = x[n - samples]`, with zeros where x is not known, and as
+/// many samples as before. A fraction of a sample is a phase of the spectrum; negative is earlier.
 ///
 /// ```
 /// use gaspard::audio::delayed;

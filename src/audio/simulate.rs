@@ -56,11 +56,12 @@ pub struct Scene {
 }
 
 impl Simulation {
-    /// Sources of any lengths at a rate in hertz; two microphones without delays until told otherwise.
+    /// Sources of any lengths at a rate in hertz; two microphones without delays until told
+    /// otherwise.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a rate of 0, [`Error::Data`] for no sources, sources without samples and
-    /// samples that are not finite.
+    /// [`Error::Parameter`] for a rate of 0, [`Error::Data`] for no sources, sources without
+    /// samples and samples that are not finite.
     pub fn new(rate: u32, sources: impl IntoIterator<Item = Array1<f64>>) -> Result<Self> {
         let sources: Vec<Array1<f64>> = sources.into_iter().collect();
         if sources.is_empty() {
@@ -84,8 +85,8 @@ impl Simulation {
         Self { gains: Some(gains), ..self }
     }
 
-    /// The power of all sources together over that of the noise, both averaged over the microphones,
-    /// in decibels; no noise by default.
+    /// The power of all sources together over that of the noise, both averaged over the
+    /// microphones, in decibels; no noise by default.
     pub fn snr(self, decibels: f64) -> Self {
         Self { snr: Some(decibels), ..self }
     }
@@ -103,8 +104,8 @@ impl Simulation {
     /// Makes the scene. Sources begin so late that they begin within it at every microphone.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::Data`] and [`Error::Parameter`] for delays, gains and a signal-to-noise
-    /// ratio that make no sense.
+    /// [`Error::Shape`], [`Error::Data`] and [`Error::Parameter`] for delays, gains and a
+    /// signal-to-noise ratio that make no sense.
     pub fn run(&self) -> Result<Scene> {
         let count = self.sources.len();
         let microphones = self.delays.ncols();

@@ -30,15 +30,16 @@ pub enum Remainder {
     Shared,
 }
 
-/// The power spectrograms S_k (source, F, T) that masks w_k >= 0 (source, F, T) take from R (F, T), the
-/// power spectrogram of microphone 1. At every frequency and time the masks add up to at most 1.
+/// The power spectrograms S_k (source, F, T) that masks w_k >= 0 (source, F, T) take from R (F, T),
+/// the power spectrogram of microphone 1. At every frequency and time the masks add up to at most
+/// 1.
 ///
-/// Masks that were found for R^p, such as p = 1/2 for magnitudes, become `w_k^(1/p)` over the sum of
-/// these, with what is left over among them unless it is [`Remainder::Shared`].
+/// Masks that were found for R^p, such as p = 1/2 for magnitudes, become `w_k^(1/p)` over the sum
+/// of these, with what is left over among them unless it is [`Remainder::Shared`].
 ///
 /// # Errors
-/// [`Error::Shape`] where the shapes differ, [`Error::Parameter`] for an exponent that is not positive,
-/// [`Error::Data`] for masks that are negative, not finite or add up to more than 1.
+/// [`Error::Shape`] where the shapes differ, [`Error::Parameter`] for an exponent that is not
+/// positive, [`Error::Data`] for masks that are negative, not finite or add up to more than 1.
 ///
 /// ```
 /// use gaspard::audio::spectrogram::{Remainder, sources};
@@ -86,7 +87,8 @@ pub fn sources(
     Ok(shares)
 }
 
-/// A function of time at the frame `at` of a row, linear in between, and as at the ends beyond them.
+/// A function of time at the frame `at` of a row, linear in between, and as at the ends beyond
+/// them.
 pub(crate) fn between(row: &[f64], at: f64) -> f64 {
     let last = row.len() - 1;
     let at = at.clamp(0.0, last as f64);

@@ -36,9 +36,9 @@ pub enum Voice {
     High,
 }
 
-/// Says syllables without meaning: pulses of the glottis at a gliding pitch through formants that move
-/// from vowel to vowel, bursts of noise before some of them, pauses. It has what separation methods
-/// rely on, and needs no data: harmonics, onsets, silence, most of the energy in few bins.
+/// Says syllables without meaning: pulses of the glottis at a gliding pitch through formants that
+/// move from vowel to vowel, bursts of noise before some of them, pauses. It has what separation
+/// methods rely on, and needs no data: harmonics, onsets, silence, most of the energy in few bins.
 ///
 /// ```
 /// use gaspard::audio::{Speaker, Voice};

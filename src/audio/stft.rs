@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 /// X(f, t) = sum_n w[n] x[hop t - window/2 + n] exp(-2 pi i f n / fft),   w[n] = 1/2 - 1/2 cos(2 pi n / window)
 /// ```
 ///
-/// for f = 0 .. fft/2, with zeros where x is not known, and nothing scaled. Frame t is centred at sample
-/// `hop t`. There are floor(N / hop) + 1 frames of N samples, and one more where these leave out the
-/// last samples.
+/// for f = 0 .. fft/2, with zeros where x is not known, and nothing scaled. Frame t is centred at
+/// sample `hop t`. There are floor(N / hop) + 1 frames of N samples, and one more where these leave
+/// out the last samples.
 ///
 /// ```
 /// use gaspard::audio::Stft;
@@ -37,12 +37,12 @@ pub struct Stft {
 }
 
 impl Stft {
-    /// A window of so many samples, moved by `hop` samples from frame to frame, filled up with zeros
-    /// to `fft` samples.
+    /// A window of so many samples, moved by `hop` samples from frame to frame, filled up with
+    /// zeros to `fft` samples.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a window that is odd or shorter than 4, a hop that is 0 or not shorter
-    /// than the window, and an `fft` shorter than the window.
+    /// [`Error::Parameter`] for a window that is odd or shorter than 4, a hop that is 0 or not
+    /// shorter than the window, and an `fft` shorter than the window.
     pub fn new(window: usize, hop: usize, fft: usize) -> Result<Self> {
         if window < 4 || !window.is_multiple_of(2) {
             let remedy = "use an even number of samples from 4 up, such as 256";

@@ -19,12 +19,12 @@ pub enum Encoding {
     Float,
 }
 
-/// Reads a file with one or more channels: integers of 8, 16, 24 or 32 bits, which become numbers from
-/// -1 to 1, or floats of 32 bits.
+/// Reads a file with one or more channels: integers of 8, 16, 24 or 32 bits, which become numbers
+/// from -1 to 1, or floats of 32 bits.
 ///
 /// # Errors
-/// [`Error::File`] where the file is missing, no `.wav` file, cut short or of another encoding, and the
-/// errors of [`Recording::new`].
+/// [`Error::File`] where the file is missing, no `.wav` file, cut short or of another encoding, and
+/// the errors of [`Recording::new`].
 ///
 /// # Examples
 /// ```
@@ -98,9 +98,9 @@ pub fn read_all(paths: &[impl AsRef<Path>]) -> Result<Recording> {
 /// Writes a recording with all its channels, whole or not at all.
 ///
 /// # Errors
-/// [`Error::Parameter`] for bits other than 16, 24 and 32, [`Error::Data`] for samples that integers
-/// cannot hold and for more channels than a file can have, [`Error::File`] where the file cannot be
-/// written.
+/// [`Error::Parameter`] for bits other than 16, 24 and 32, [`Error::Data`] for samples that
+/// integers cannot hold and for more channels than a file can have, [`Error::File`] where the file
+/// cannot be written.
 pub fn write(path: impl AsRef<Path>, recording: &Recording, encoding: Encoding) -> Result<()> {
     let path = path.as_ref();
     let (bits_per_sample, sample_format) = match encoding {

@@ -26,8 +26,8 @@ const FLOOR: f64 = 1e-3;
 /// ```
 ///
 /// by the auxiliary function for the Laplace contrast (Ono 2011), with the scale of microphone 1
-/// (projection back) and frequencies put in order by their envelopes (Murata, Ikeda and Ziehe 2001).
-/// A matrix for each frequency describes delays that are far below the window only.
+/// (projection back) and frequencies put in order by their envelopes (Murata, Ikeda and Ziehe
+/// 2001). A matrix for each frequency describes delays that are far below the window only.
 ///
 /// ```
 /// use gaspard::audio::{Simulation, Speaker, Stft, Voice, baselines::Fdica, metrics};

@@ -24,13 +24,14 @@ const FLOOR: f64 = 1e-12;
 ///
 /// with parabolas between quarters of a sample (Knapp and Carter 1976). Sources are in the order of
 /// their peaks at microphone 2. Peaks of further microphones belong to the source with whose delays
-/// at the microphones between they agree best: by the sum of |c| of those pairs at the differences of
-/// delays.
+/// at the microphones between they agree best: by the sum of |c| of those pairs at the differences
+/// of delays.
 ///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) for one microphone, [`Error::Parameter`](crate::Error::Parameter)
-/// for a search that makes no sense, [`Error::Data`](crate::Error::Data) for a silent microphone and where
-/// there are fewer peaks than sources.
+/// [`Error::Shape`](crate::Error::Shape) for one microphone,
+/// [`Error::Parameter`](crate::Error::Parameter) for a search that makes no sense,
+/// [`Error::Data`](crate::Error::Data) for a silent microphone and where there are fewer peaks than
+/// sources.
 ///
 /// ```
 /// use gaspard::audio::{DelaySearch, Simulation, baselines::gcc_phat};

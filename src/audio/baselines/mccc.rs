@@ -27,15 +27,17 @@ const MOST_ROUNDS: usize = 20;
 /// 1 - det [ rho_lm(tau^(m) - tau^(l)) ]_lm,   rho_lm(d) = sum_n x_l[n] x_m[n + d] / (|x_l| |x_m|)
 /// ```
 ///
-/// (Benesty, Chen and Huang 2004). At two microphones that is rho², whose K highest peaks are taken as in
-/// [`gcc_phat`](super::gcc_phat()). At more, vectors of delays ascend, one delay after the other, from
-/// all combinations of the K peaks of the pairs with microphone 1, no further than half of
-/// `min_distance`. The best ones are taken that differ from each other by more than `min_distance` at
-/// every microphone, or where these are too few at some. Where a source is much louder at some
-/// microphones than at others, a vector with delays of several sources can score best.
+/// (Benesty, Chen and Huang 2004). At two microphones that is rho², whose K highest peaks are taken
+/// as in [`gcc_phat`](super::gcc_phat()). At more, vectors of delays ascend, one delay after the
+/// other, from all combinations of the K peaks of the pairs with microphone 1, no further than half
+/// of `min_distance`. The best ones are taken that differ from each other by more than
+/// `min_distance` at every microphone, or where these are too few at some. Where a source is much
+/// louder at some microphones than at others, a vector with delays of several sources can score
+/// best.
 ///
 /// # Errors
-/// As [`gcc_phat`](super::gcc_phat()), and [`Error::Parameter`] where there are too many combinations.
+/// As [`gcc_phat`](super::gcc_phat()), and [`Error::Parameter`] where there are too many
+/// combinations.
 pub fn mccc(recording: &Recording, search: &DelaySearch) -> Result<Array2<f64>> {
     search.check(recording)?;
     let (count, microphones) = (search.sources, recording.microphones());
@@ -134,8 +136,8 @@ impl Score {
         1.0 - matrix.determinant()
     }
 
-    /// Climbs along one delay after the other, on the grid of lags, no further than `reach`; then lays
-    /// a parabola along each.
+    /// Climbs along one delay after the other, on the grid of lags, no further than `reach`; then
+    /// lays a parabola along each.
     fn ascend(&self, start: Vec<f64>, reach: f64) -> (f64, Vec<f64>) {
         let step = 1.0 / UPSAMPLING as f64;
         let mut delays: Vec<f64> =

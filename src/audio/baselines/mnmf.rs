@@ -16,8 +16,8 @@ use crate::audio::watch::goes_on;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
 
-/// The noise of the model goes down from the first to the second of these, in units of the mean power
-/// at each frequency; linearly in amplitude.
+/// The noise of the model goes down from the first to the second of these, in units of the mean
+/// power at each frequency; linearly in amplitude.
 const NOISE: [f64; 2] = [0.1, 1e-3];
 
 /// Below this share of the largest one, a factor or a power is this share.
@@ -30,8 +30,8 @@ const FLOOR: f64 = 1e-12;
 /// ```
 ///
 /// by expectation and maximisation (Ozerov and Févotte 2010). It finds a local maximum that depends
-/// strongly on the start; a vector for each frequency describes delays that are far below the window
-/// only.
+/// strongly on the start; a vector for each frequency describes delays that are far below the
+/// window only.
 ///
 /// ```
 /// use gaspard::audio::{Simulation, Speaker, Stft, Voice, baselines::Mnmf};
@@ -76,14 +76,14 @@ impl Mnmf {
     /// The sources as microphone 1 hears them (source, sample), in no order.
     ///
     /// # Errors
-    /// [`Error::Shape`] for one microphone, [`Error::Parameter`] for no sources, components or iterations,
-    /// [`Error::Data`] for silence.
+    /// [`Error::Shape`] for one microphone, [`Error::Parameter`] for no sources, components or
+    /// iterations, [`Error::Data`] for silence.
     pub fn solve(&self, recording: &Recording) -> Result<Array2<f64>> {
         self.solve_with(recording, &mut ())
     }
 
-    /// The same, watched: the residual is the mean Itakura-Saito divergence of the powers from their
-    /// factors. Stopped, it gives what is separated so far.
+    /// The same, watched: the residual is the mean Itakura-Saito divergence of the powers from
+    /// their factors. Stopped, it gives what is separated so far.
     ///
     /// # Errors
     /// As [`Mnmf::solve`].
@@ -264,8 +264,8 @@ fn expected(
     Ok(Expected { images, mixing, scales, powers: found })
 }
 
-/// One multiplicative step of W and one of H towards W H = target, for the Itakura-Saito divergence,
-/// with exponent 1/2; columns of W then have sum 1. The mean divergence before.
+/// One multiplicative step of W and one of H towards W H = target, for the Itakura-Saito
+/// divergence, with exponent 1/2; columns of W then have sum 1. The mean divergence before.
 fn factorise(target: &Array2<f64>, w: &mut Array2<f64>, h: &mut Array2<f64>) -> f64 {
     let model = floored(w.dot(h));
     let ratio = target / &model;

@@ -17,8 +17,8 @@ use crate::observer::Observer;
 const FLOOR: f64 = 1e-12;
 
 /// Rebuilds sources as microphone 1 hears them from their power spectrograms v_k (source, F, T), by
-/// filters on a transform of the recording whose frames overlap more than those of the spectrograms;
-/// in between, these are linear in time.
+/// filters on a transform of the recording whose frames overlap more than those of the
+/// spectrograms; in between, these are linear in time.
 ///
 /// ```
 /// use gaspard::audio::{Reconstruction, Simulation, Speaker, Stft, Voice, metrics, spectrogram};
@@ -56,8 +56,8 @@ impl<'a> Reconstruction<'a> {
     /// otherwise, and frames follow each other after a quarter of the window.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the spectrograms are not of this recording, [`Error::Data`] for powers that
-    /// are negative or not finite.
+    /// [`Error::Shape`] where the spectrograms are not of this recording, [`Error::Data`] for
+    /// powers that are negative or not finite.
     pub fn new(
         recording: &'a Recording,
         stft: &Stft,
@@ -143,8 +143,8 @@ impl<'a> Reconstruction<'a> {
     /// ```
     ///
     /// and v and R, which begins as I, improve by expectation and maximisation, `iterations` times
-    /// (Duong, Vincent and Gribonval 2010; Nugraha, Liutkus and Vincent 2016). Without iterations it
-    /// is the mask.
+    /// (Duong, Vincent and Gribonval 2010; Nugraha, Liutkus and Vincent 2016). Without iterations
+    /// it is the mask.
     ///
     /// One phase a frequency describes a source only where its delays are far below the window: at
     /// delays of several frames use [`Reconstruction::aligned`].
@@ -155,8 +155,8 @@ impl<'a> Reconstruction<'a> {
         self.wiener_with(iterations, &mut ())
     }
 
-    /// The same, watched: the residual is the largest change of an R. Stopped, it gives what the last
-    /// iteration makes of it.
+    /// The same, watched: the residual is the largest change of an R. Stopped, it gives what the
+    /// last iteration makes of it.
     ///
     /// # Errors
     /// As [`Reconstruction::wiener`].
@@ -184,8 +184,9 @@ impl<'a> Reconstruction<'a> {
     /// ```
     ///
     /// Delays (source, microphone) in samples have to be right to a sample or so
-    /// ([`refine_delays`](super::refine_delays) finds them): at delays right to a frame only, the mask is far
-    /// better. Where delays are below a millisecond and spectrograms are estimates, use the mask too.
+    /// ([`refine_delays`](super::refine_delays) finds them): at delays right to a frame only, the
+    /// mask is far better. Where delays are below a millisecond and spectrograms are estimates, use
+    /// the mask too.
     ///
     /// # Errors
     /// [`Error::Shape`] and [`Error::Data`] for delays that do not fit the recording.
