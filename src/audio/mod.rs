@@ -1,0 +1,3 @@
+//! Sound: several speakers at several microphones.
+
+pub mod transport;
