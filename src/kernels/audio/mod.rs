@@ -9,7 +9,7 @@ mod properties;
 mod scaling;
 pub(crate) mod star_sinkhorn;
 
-pub(crate) use lags::{Held, LagRow, LagTable, product};
+pub(crate) use lags::{BLOCK, Held, LagRow, LagTable, product};
 pub(crate) use scaling::{Marginal, plus, times};
 
 use super::vector::NOTHING;
