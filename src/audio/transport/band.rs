@@ -76,7 +76,7 @@ impl Band {
                 if logs { peak + sum.ln() } else { peak.exp() * sum }
             })
             .collect();
-        LagRow { scene, lags, weights }
+        LagRow::new(scene, lags, weights)
     }
 
     /// Which share of each source what goes over a lag has.
@@ -103,9 +103,9 @@ mod tests {
         assert!(!band.logs());
         let delays = [2.2, -3.4];
         let row = band.row(3, &delays);
-        assert_eq!((row.scene, row.lags[0], *row.lags.last().unwrap()), (3, -7, 6));
-        assert!(row.lags.len() <= band.width(2));
-        for (lag, weight) in row.lags.iter().zip(&row.weights) {
+        assert_eq!((row.scene, row.lags()[0], *row.lags().last().unwrap()), (3, -7, 6));
+        assert!(row.lags().len() <= band.width(2));
+        for (lag, weight) in row.lags().iter().zip(row.weights()) {
             let kernel = |delay: f64| (-(f64::from(*lag) - delay).powi(2) / 0.5).exp();
             let sum = kernel(2.2) + kernel(-3.4);
             assert!((weight - sum).abs() <= 1e-14 * sum);
@@ -119,11 +119,11 @@ mod tests {
     fn without_a_way_out_all_lags_count() {
         let band = Band::new(0.5, None, Law::Kl { rho: 3.0 }, 2, 10);
         assert!(band.logs());
-        assert_eq!(band.row(0, &[1.0]).lags.len(), 19);
+        assert_eq!(band.row(0, &[1.0]).lags().len(), 19);
         assert_eq!(band.width(2), 19);
         // Far lags have logarithms where the kernel itself is zero in f32 and in f64.
         let far = Band::new(0.01, None, Law::Fixed, 2, 10).row(0, &[1.0, 1.0]);
-        assert_eq!(far.weights[0], 2.0_f64.ln() - 10_000.0);
+        assert_eq!(far.weights()[0], 2.0_f64.ln() - 10_000.0);
         let short = Band::new(0.5, None, Law::Tv { rho: 1.0 }, 2, 100);
         assert_eq!(short.width(1), 7);
     }

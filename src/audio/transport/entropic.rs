@@ -118,7 +118,7 @@ impl<'a> Entropic<'a> {
             *second += mass * lag * lag;
         };
         for (kernel, (row, masses)) in rows.iter().zip(lag_masses.chunks(width)).enumerate() {
-            for (lag, mass) in row.lags.iter().zip(masses) {
+            for (lag, mass) in row.lags().iter().zip(masses) {
                 if rows.len() == delays.len() {
                     add(kernel, *lag, *mass);
                     continue;

@@ -85,7 +85,7 @@ pub(crate) fn band_sinkhorn(
                 .for_each(|(group, (scalings, profile))| {
                     let row = &rows[group / frequencies];
                     let place = row.scene * frequencies + group % frequencies;
-                    if !row.lags.is_empty() && twin.masses[place] > 0.0 {
+                    if !row.lags().is_empty() && twin.masses[place] > 0.0 {
                         run(&twin, row, place, scalings, profile);
                     }
                 });
@@ -142,7 +142,7 @@ struct Twin<'a> {
     masses: &'a [f64],
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma"))]
 fn run(twin: &Twin<'_>, row: &LagRow, place: usize, scalings: &mut [f64], profile: &mut [f64]) {
     if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
         match twin.rounds.logs {
@@ -241,7 +241,7 @@ pub(super) fn lag_masses<const LOGS: bool, const FUSED: bool>(
 ) {
     /// Sums that run side by side.
     const LANES: usize = 16;
-    for ((lag, weight), out) in row.lags.iter().zip(&row.weights).zip(out) {
+    for ((lag, weight), out) in row.lags().iter().zip(row.weights()).zip(out) {
         let pairs = a.len() - lag.unsigned_abs() as usize;
         let a = &a[(-lag).max(0) as usize..][..pairs];
         let b = &b[(*lag).max(0) as usize..][..pairs];

@@ -1,12 +1,14 @@
 //! Kernels that depend on the lag alone, as lists of lags with their weights, and sums over them.
 
+use std::ops::Range;
+
 use crate::engine::{Array, Engine};
 use crate::error::Result;
 use crate::kernels::check_length;
 use crate::kernels::vector::{NEARLY_NOTHING, NOTHING, exp, larger, ln, multiply_add};
 
 /// Frames that a sum over lags takes at a time: they stay in registers.
-pub(crate) const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 48;
 /// Terms of a log-sum-exp this far below the largest one do not count.
 const NEGLIGIBLE: f64 = -45.0;
 
@@ -15,11 +17,35 @@ const NEGLIGIBLE: f64 = -45.0;
 pub(crate) struct LagRow {
     /// Whose spectrograms its plan is between.
     pub scene: usize,
-    pub lags: Vec<i32>,
-    pub weights: Vec<f64>,
+    lags: Vec<i32>,
+    weights: Vec<f64>,
+    /// The weights from the last lag to the first.
+    reversed: Vec<f64>,
+    /// Where stretches of neighbouring lags begin and end.
+    runs: Vec<Range<usize>>,
 }
 
 impl LagRow {
+    pub(crate) fn new(scene: usize, lags: Vec<i32>, weights: Vec<f64>) -> Self {
+        debug_assert_eq!(lags.len(), weights.len());
+        let mut runs = Vec::new();
+        let mut begin = 0;
+        for run in lags.chunk_by(|lag, next| lag + 1 == *next) {
+            runs.push(begin..begin + run.len());
+            begin += run.len();
+        }
+        let reversed = weights.iter().rev().copied().collect();
+        Self { scene, lags, weights, reversed, runs }
+    }
+
+    pub(crate) fn lags(&self) -> &[i32] {
+        &self.lags
+    }
+
+    pub(crate) fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
     /// How far its lags reach.
     pub(crate) fn reach(&self) -> usize {
         self.lags.iter().map(|lag| lag.unsigned_abs() as usize).max().unwrap_or(0)
@@ -55,7 +81,6 @@ impl LagTable {
         let stride = Self::stride(self.width);
         let mut numbers = vec![0.0; rows.len() * stride];
         for (row, numbers) in rows.iter().zip(numbers.chunks_mut(stride)) {
-            check_length("the weights of lags", row.weights.len(), row.lags.len())?;
             check_length("the lags of a row", row.lags.len().max(self.width), self.width)?;
             (numbers[0], numbers[1]) = (row.scene as f64, row.lags.len() as f64);
             let (lags, weights) = numbers[2..].split_at_mut(self.width);
@@ -75,11 +100,8 @@ impl LagTable {
         let rows = self.array.host()?.chunks(Self::stride(self.width)).map(|numbers| {
             let count = numbers[1] as usize;
             let (lags, weights) = numbers[2..].split_at(self.width);
-            LagRow {
-                scene: numbers[0] as usize,
-                lags: lags[..count].iter().map(|lag| *lag as i32).collect(),
-                weights: weights[..count].to_vec(),
-            }
+            let lags = lags[..count].iter().map(|lag| *lag as i32).collect();
+            LagRow::new(numbers[0] as usize, lags, weights[..count].to_vec())
         });
         Ok(rows.collect())
     }
@@ -123,53 +145,79 @@ pub(crate) fn product<const LOGS: bool, const FUSED: bool>(
     out: &mut [f64],
 ) {
     for (block, out) in out.chunks_exact_mut(BLOCK).enumerate() {
-        let start = (block * BLOCK) as i32;
-        // Lags that lead from this block to a frame.
-        let (before, after) = (start + BLOCK as i32, held.frames as i32 - start);
-        let (least, most) = if sign > 0 { (-before, after) } else { (-after, before) };
-        let from = row.lags.partition_point(|lag| *lag <= least);
-        let to = row.lags.partition_point(|lag| *lag < most);
-        let lags = &row.lags[from..to];
-        let weights = &row.weights[from..to];
-        let at = |lag: i32| {
-            let first = (held.reach as i32 + start + sign * lag) as usize;
-            &held.values[first..first + BLOCK]
-        };
+        let start = block * BLOCK;
         let mut sums = [0.0; BLOCK];
-        if LOGS {
-            let mut peaks = [NOTHING; BLOCK];
-            for (lag, weight) in lags.iter().zip(weights) {
-                let values = at(*lag);
+        if !LOGS {
+            for run in &row.runs {
+                let (weights, values) = held.run(row, run, sign, start);
+                for (weight, values) in weights.iter().zip(values.windows(BLOCK)) {
+                    for lane in 0..BLOCK {
+                        sums[lane] = multiply_add::<FUSED>(*weight, values[lane], sums[lane]);
+                    }
+                }
+            }
+            out.copy_from_slice(&sums);
+            continue;
+        }
+        let mut peaks = [NOTHING; BLOCK];
+        for run in &row.runs {
+            let (weights, values) = held.run(row, run, sign, start);
+            for (weight, values) in weights.iter().zip(values.windows(BLOCK)) {
                 for lane in 0..BLOCK {
                     peaks[lane] = larger(peaks[lane], values[lane] + weight);
                 }
             }
-            for (lag, weight) in lags.iter().zip(weights) {
-                let values = at(*lag);
+        }
+        for run in &row.runs {
+            let (weights, values) = held.run(row, run, sign, start);
+            for (weight, values) in weights.iter().zip(values.windows(BLOCK)) {
                 let mut scores = [0.0; BLOCK];
-                let mut highest = NEGLIGIBLE;
+                let mut counting = 0;
                 for lane in 0..BLOCK {
                     scores[lane] = values[lane] + weight - peaks[lane];
-                    highest = larger(highest, scores[lane]);
+                    counting |= u64::from(scores[lane] > NEGLIGIBLE);
                 }
-                if highest > NEGLIGIBLE {
+                if counting > 0 {
                     for lane in 0..BLOCK {
                         sums[lane] += exp::<FUSED>(scores[lane]);
                     }
                 }
             }
-            for lane in 0..BLOCK {
-                let value = peaks[lane] + ln::<FUSED>(sums[lane]);
-                out[lane] = if peaks[lane] < NEARLY_NOTHING { NOTHING } else { value };
-            }
-        } else {
-            for (lag, weight) in lags.iter().zip(weights) {
-                let values = at(*lag);
-                for lane in 0..BLOCK {
-                    sums[lane] = multiply_add::<FUSED>(*weight, values[lane], sums[lane]);
-                }
-            }
-            out.copy_from_slice(&sums);
         }
+        for lane in 0..BLOCK {
+            let value = peaks[lane] + ln::<FUSED>(sums[lane]);
+            out[lane] = if peaks[lane] < NEARLY_NOTHING { NOTHING } else { value };
+        }
+    }
+}
+
+impl Held {
+    /// Those lags of a run that lead from the block at `start` to a frame: their weights, and the
+    /// numbers that windows of a block are to be taken from.
+    #[inline(always)]
+    fn run<'a>(
+        &'a self,
+        row: &'a LagRow,
+        run: &Range<usize>,
+        sign: i32,
+        start: usize,
+    ) -> (&'a [f64], &'a [f64]) {
+        let (before, after) = ((start + BLOCK) as i32, self.frames as i32 - start as i32);
+        // Both ends count.
+        let (least, most) =
+            if sign > 0 { (1 - before, after - 1) } else { (1 - after, before - 1) };
+        let first = row.lags[run.start];
+        let (low, high) = (first.max(least), row.lags[run.end - 1].min(most));
+        if low > high {
+            return (&[], &[]);
+        }
+        let count = (high - low + 1) as usize;
+        let place = run.start + (low - first) as usize;
+        let (weights, lowest) = match sign > 0 {
+            true => (&row.weights[place..place + count], low),
+            false => (&row.reversed[row.lags.len() - place - count..][..count], -high),
+        };
+        let begin = (self.reach as i32 + start as i32 + lowest) as usize;
+        (weights, &self.values[begin..begin + count + BLOCK - 1])
     }
 }

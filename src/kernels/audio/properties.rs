@@ -47,8 +47,8 @@ impl Batch {
                     .map(|lag| (-(f64::from(*lag) - delay).powi(2) / EPSILON).exp())
                     .collect();
                 let rest = plan == 2;
-                let row = LagRow { scene: plan % 2, lags, weights };
-                rows.push(if rest { LagRow { scene: 0, ..LagRow::default() } } else { row });
+                let row = LagRow::new(plan % 2, lags, weights);
+                rows.push(if rest { LagRow::default() } else { row });
             }
         }
         Self { extent, columns, masses, rows }
@@ -58,12 +58,10 @@ impl Batch {
         let rows: Vec<LagRow> = self
             .rows
             .iter()
-            .map(|row| match logs {
-                true => LagRow {
-                    weights: row.weights.iter().map(|weight| weight.ln()).collect(),
-                    ..row.clone()
-                },
-                false => row.clone(),
+            .map(|row| {
+                let kept = |weight: &f64| if logs { weight.ln() } else { *weight };
+                let weights = row.weights().iter().map(kept).collect();
+                LagRow::new(row.scene, row.lags().to_vec(), weights)
             })
             .collect();
         // Room for more than there is.
@@ -76,7 +74,7 @@ impl Batch {
 /// A kernel as a dense matrix.
 fn dense(row: &LagRow, frames: usize) -> Vec<Vec<f64>> {
     let mut matrix = vec![vec![0.0; frames]; frames];
-    for (lag, weight) in row.lags.iter().zip(&row.weights) {
+    for (lag, weight) in row.lags().iter().zip(row.weights()) {
         for i in 0..frames as i32 {
             if (0..frames as i32).contains(&(i + lag)) {
                 matrix[i as usize][(i + lag) as usize] = *weight;
@@ -157,7 +155,7 @@ fn truth(
         for k in 0..sources {
             for l in 0..leaves {
                 let lag = tuple[l + 1] as i32 - tuple[0] as i32;
-                if let Some(entry) = rows[k * leaves + l].lags.iter().position(|d| *d == lag) {
+                if let Some(entry) = rows[k * leaves + l].lags().iter().position(|d| *d == lag) {
                     let part = product(&u, tuple) * kernel(k, tuple);
                     profile[k * leaves + l][entry] += share * part;
                 }

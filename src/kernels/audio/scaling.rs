@@ -1,6 +1,6 @@
 //! The steps of Sinkhorn's iteration on scalings, or on their logarithms where `LOGS`.
 
-use crate::kernels::vector::{NEARLY_NOTHING, NOTHING, exp, ln};
+use crate::kernels::vector::{NEARLY_NOTHING, NOTHING, exp, larger, ln};
 
 /// Below any number that means something.
 const TINY: f64 = 1e-300;
@@ -52,18 +52,39 @@ pub(super) fn plain<const LOGS: bool, const FUSED: bool>(value: f64) -> f64 {
     }
 }
 
+/// Sums that run side by side, so that additions need not wait for one another.
+const LANES: usize = 16;
+
 /// The sum of all scalings.
 #[inline(always)]
 pub(super) fn total<const LOGS: bool, const FUSED: bool>(scalings: &[f64]) -> f64 {
-    if !LOGS {
-        return scalings.iter().sum();
+    let groups = scalings.chunks_exact(LANES);
+    let rest = groups.remainder();
+    let mut peak = 0.0;
+    if LOGS {
+        let mut peaks = [NOTHING; LANES];
+        for values in groups.clone() {
+            for lane in 0..LANES {
+                peaks[lane] = larger(peaks[lane], values[lane]);
+            }
+        }
+        peak = rest.iter().chain(&peaks).copied().fold(NOTHING, larger);
+        if peak < NEARLY_NOTHING {
+            return NOTHING;
+        }
     }
-    let peak = scalings.iter().copied().fold(NOTHING, f64::max);
-    if peak < NEARLY_NOTHING {
-        return NOTHING;
+    let mut sums = [0.0; LANES];
+    for (sum, value) in sums.iter_mut().zip(rest) {
+        *sum = if LOGS { exp::<FUSED>(value - peak) } else { *value };
     }
-    let sum: f64 = scalings.iter().map(|value| plain::<true, FUSED>(value - peak)).sum();
-    peak + sum.ln()
+    for values in groups {
+        for lane in 0..LANES {
+            let value = values[lane];
+            sums[lane] += if LOGS { exp::<FUSED>(value - peak) } else { value };
+        }
+    }
+    let sum = sums.into_iter().sum();
+    if LOGS { peak + ln::<FUSED>(sum) } else { sum }
 }
 
 /// The scaling that gives a frame of mass r what its law asks for, where all others make `seen`. Where
@@ -102,15 +123,25 @@ pub(super) fn scale<const LOGS: bool, const FUSED: bool>(
     behind: f64,
     out: &mut [f64],
 ) {
-    let seen = &seen[..out.len()];
-    let r = &r[..out.len()];
+    // One loop for each law: the compiler turns only those into SIMD.
+    match law {
+        Marginal::Fixed => scale_by::<LOGS, FUSED>(Marginal::Fixed, r, seen, behind, out),
+        Marginal::Kl(rho) => scale_by::<LOGS, FUSED>(Marginal::Kl(rho), r, seen, behind, out),
+        Marginal::Tv(rho) => scale_by::<LOGS, FUSED>(Marginal::Tv(rho), r, seen, behind, out),
+    }
+}
+
+#[inline(always)]
+fn scale_by<const LOGS: bool, const FUSED: bool>(
+    law: Marginal,
+    r: &[f64],
+    seen: &[f64],
+    behind: f64,
+    out: &mut [f64],
+) {
+    let (r, seen) = (&r[..out.len()], &seen[..out.len()]);
     for i in 0..out.len() {
-        let seen = if LOGS && behind < NEARLY_NOTHING {
-            seen[i]
-        } else {
-            plus::<LOGS, FUSED>(seen[i], behind)
-        };
-        out[i] = scaling::<LOGS, FUSED>(law, r[i], seen);
+        out[i] = scaling::<LOGS, FUSED>(law, r[i], plus::<LOGS, FUSED>(seen[i], behind));
     }
 }
 
@@ -138,7 +169,7 @@ impl Account {
         let mass = plain::<LOGS, FUSED>(times::<LOGS>(u, seen));
         let goal = scaling::<LOGS, FUSED>(law, target, seen);
         let wanted = plain::<LOGS, FUSED>(times::<LOGS>(goal, seen));
-        let log_u = if LOGS { u } else { u.max(TINY).ln() };
+        let log_u = if LOGS { u } else { ln::<FUSED>(u.max(TINY)) };
         self.mass += mass;
         self.residual += (mass - wanted).abs();
         match law {

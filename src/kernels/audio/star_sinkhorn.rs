@@ -98,7 +98,7 @@ pub(crate) fn star_sinkhorn(
                 .for_each(|(group, (scalings, profile))| {
                     let rows = &rows[group / frequencies * kernels..][..kernels];
                     let place = rows[0].scene * frequencies + group % frequencies;
-                    if !rows[0].lags.is_empty() && twin.masses[place] > 0.0 {
+                    if !rows[0].lags().is_empty() && twin.masses[place] > 0.0 {
                         run(&twin, rows, place, scalings, profile);
                     }
                 });
@@ -164,7 +164,7 @@ struct Twin<'a> {
     masses: &'a [f64],
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma"))]
 fn run(twin: &Twin<'_>, rows: &[LagRow], place: usize, scalings: &mut [f64], profile: &mut [f64]) {
     if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
         match twin.rounds.logs {
