@@ -7,7 +7,7 @@ use super::descent::{Descent, descend};
 use super::entropic::Entropic;
 use super::exact::Exact;
 use super::masks::Masks;
-use super::options::{Options, Plan};
+use super::options::{Options, Plan, Start};
 use super::planner::{Delays, Planner, Report};
 use super::scene::Scene;
 use super::seeds::starts;
@@ -62,7 +62,6 @@ pub fn solve_batch(
 }
 
 fn starts_per_scene(options: &Options) -> u64 {
-    use super::Start;
     let count = match &options.start {
         Start::Grid { top, .. } => *top,
         Start::Random { starts, .. } => *starts,
