@@ -86,8 +86,10 @@ fn entropic_plans_approach_the_linear_program() {
                 Array2::from_shape_simple_fn((2, microphones), || random.random_range(-2.0..2.0));
             delays.column_mut(0).fill(0.0);
             let expected = lp::least_cost(&columns, &rows(&delays), None);
+            // No plan has more entropy than the even one; and where optima are apart, much less counts.
+            let most = f64::ln(2.0 * 5_f64.powi(microphones as i32));
             let mut before = f64::INFINITY;
-            for (epsilon, bound) in [(1.0, 1.0), (0.1, 1.4e-2), (0.02, 1e-3)] {
+            for (epsilon, bound) in [(1.0, most), (0.1, 0.1 * most), (0.01, 1e-3)] {
                 let separation = Separation::new(&spectrograms(&columns), 2)
                     .unwrap()
                     .paper()
@@ -121,7 +123,9 @@ fn bursts_are_told_apart_exactly() {
             let found = separation.solve(&engine).unwrap();
             let truth = array![[0.0, 3.0], [0.0, -5.0]];
             assert!(furthest(&found.delays, &truth) < 1e-3, "{engine:?} {:?}", found.delays);
-            assert!(found.converged && found.cost < 1e-3, "{}", found.cost);
+            // Beside what moves for nothing, exp(-4 / 0.5) goes to the outlier source for a price of 4.
+            let leak = 4.0 * f64::exp(-8.0);
+            assert!(found.converged && found.cost < 2.0 * leak, "{}", found.cost);
             let early = usize::from((found.delays[[0, 1]] - 3.0).abs() > 1.0);
             for (l, f, frame, source) in
                 [(0, 0, 10, early), (1, 0, 13, early), (0, 0, 40, 1 - early), (1, 1, 15, early)]
@@ -131,6 +135,12 @@ fn bursts_are_told_apart_exactly() {
             assert_eq!(found.masks[0][[0, 2, 10]], 0.5);
         }
     }
+    let start = Start::Given(vec![array![[0.0, 2.2], [0.0, -5.9]]]);
+    let exact = Separation::new(&heard, 2).unwrap().plan(Plan::Exact).start(start);
+    let found = exact.solve(&Engine::cpu()).unwrap();
+    assert_eq!(found.delays, array![[0.0, 3.0], [0.0, -5.0]]);
+    assert_eq!(found.cost, 0.0);
+    assert_eq!((found.masks[0][[0, 0, 10]], found.masks[1][[1, 0, 35]]), (1.0, 1.0));
 }
 
 #[test]
@@ -334,19 +344,18 @@ fn relaxed_marginals_lead_from_nothing_to_everything() {
     let mut random = ChaCha8Rng::seed_from_u64(11);
     let columns = columns(&mut random, 2, 12);
     let delays = array![[0.0, 1.3], [0.0, -2.4]];
-    let separation = Separation::new(&spectrograms(&columns), 2)
-        .unwrap()
-        .paper()
-        .epsilons([0.05])
-        .mask_iterations(60_000);
+    let paper = Separation::new(&spectrograms(&columns), 2).unwrap().paper();
+    let paper = paper.mask_iterations(60_000);
     let at = |separation: Separation| separation.separate_at(&delays, &Engine::cpu()).unwrap();
-    // TV of strength rho on both sides is an outlier source of 2 rho.
+    // TV of strength rho on both sides is an outlier source of 2 rho, but for the entropy.
+    let epsilon = 0.005;
+    let most = epsilon * (1.0 + f64::ln(2.0 * 12.0 * 12.0));
     for rho in [0.2, 1.0, 3.0] {
-        let tv = at(separation.clone().relaxation(Law::Tv { rho })).cost;
-        let exact = separation.clone().plan(Plan::Exact).mask_outlier(Some(2.0 * rho));
-        let exact = at(exact).cost;
-        assert!((tv - exact).abs() < 0.02, "{rho}: {tv} {exact}");
+        let tv = at(paper.clone().epsilons([epsilon]).relaxation(Law::Tv { rho })).cost;
+        let exact = at(paper.clone().plan(Plan::Exact).mask_outlier(Some(2.0 * rho))).cost;
+        assert!((-1e-6..most).contains(&(tv - exact)), "{rho}: {tv} {exact}");
     }
+    let separation = paper.epsilons([0.05]);
     let fixed = at(separation.clone());
     let nearly = at(separation.clone().relaxation(Law::Kl { rho: 1e4 }));
     assert!((fixed.cost - nearly.cost).abs() < 1e-2 * fixed.cost);

@@ -64,8 +64,8 @@ fn sinkhorn(
         })
         .collect();
     let way = if rounds.logs { "logarithms" } else { "scalings" };
-    // Scores have sizes up to 14² / epsilon and are rounded in every iteration.
-    let allowed = if rounds.logs { 2000.0 } else { 64.0 } * ITERATIONS as f64 * ROUNDOFF;
+    // Every iteration rounds scalings, or scores of sizes up to 14² / epsilon.
+    let allowed = if rounds.logs { 40.0 } else { 4.0 } * ITERATIONS as f64 * ROUNDOFF;
     cases.push(Case {
         kernel: if star { "audio/star_sinkhorn" } else { "audio/band_sinkhorn" },
         name: format!("{frames} frames, {microphones} microphones, {way}, {:?}", rounds.law),
