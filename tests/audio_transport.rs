@@ -433,7 +433,7 @@ fn bad_input_is_refused() {
         wrong[[1, 4]] = value;
         assert!(matches!(new(&[good.clone(), wrong.clone()], 2), Err(Error::Data { .. })));
     }
-    assert!(matches!(new(&[good.clone()], 2), Err(Error::Shape { .. })));
+    assert!(matches!(new(std::slice::from_ref(&good), 2), Err(Error::Shape { .. })));
     let other = Array2::from_elem((3, 21), 1.0);
     assert!(matches!(new(&[good.clone(), other], 2), Err(Error::Shape { .. })));
     let empty = Array2::zeros((0, 5));

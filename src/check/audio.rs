@@ -22,7 +22,7 @@ pub(super) fn cases(random: &mut Random) -> Result<Vec<Case>> {
         (true, Some(8.0), Marginal::Tv(2.0)),
     ] {
         let rounds = Rounds { iterations: ITERATIONS, fresh: true, logs, law, outlier };
-        for (frames, microphones) in [(81, 2), (40, 2), (30, 3), (300, 2)] {
+        for (frames, microphones) in [(81, 2), (40, 2), (30, 3), (1201, 2)] {
             sinkhorn(&mut cases, random, frames, microphones, rounds);
         }
     }

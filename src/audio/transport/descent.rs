@@ -13,6 +13,9 @@ const STILL: f64 = 1e-3;
 /// The same while there is a smaller epsilon to come.
 const NEARLY_STILL: f64 = 1e-2;
 
+/// So many times more steps at the last epsilon are left to the best descent of a scene.
+const SETTLING: usize = 3;
+
 /// A descent, from where it starts to where it ends.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Descent {
@@ -58,13 +61,21 @@ pub(super) fn descend(
         let last = stage + 1 == stages.len();
         let still = if last { STILL } else { NEARLY_STILL };
         let mut running = vec![true; descents.len()];
-        for _ in 0..options.outer_iterations {
+        let limit = options.outer_iterations * if last { 1 + SETTLING } else { 1 };
+        for step in 0..limit {
+            if step == options.outer_iterations {
+                rest_but_best(descents, &mut running);
+                if running.iter().all(|running| !running) {
+                    break;
+                }
+            }
             let plans: Vec<_> = descents
                 .iter()
                 .zip(&running)
                 .map(|(descent, running)| (descent.scene, running.then_some(&descent.delays[..])))
                 .collect();
             let reports = planner.step(&plans)?;
+            steps += 1;
             let mut furthest = 0.0_f64;
             for ((descent, running), report) in descents.iter_mut().zip(&mut running).zip(reports) {
                 let Some(report) = report else { continue };
@@ -73,11 +84,10 @@ pub(super) fn descend(
                 descent.converged = last && !*running;
                 furthest = furthest.max(moved);
             }
-            steps += 1;
             let left = running.iter().filter(|running| **running).count();
             let progress = Progress {
                 iteration: steps,
-                max_iterations: stages.len() * options.outer_iterations,
+                max_iterations: (stages.len() + SETTLING) * options.outer_iterations,
                 residual: furthest,
                 tolerance: still,
                 epsilon: (options.plan == Plan::Entropic).then_some(epsilon),
@@ -94,4 +104,19 @@ pub(super) fn descend(
         }
     }
     Ok(false)
+}
+
+/// Stops all descents but the best one of each scene: the first one of those that cost as little.
+fn rest_but_best(descents: &[Descent], running: &mut [bool]) {
+    for (place, running) in running.iter_mut().enumerate() {
+        *running &= is_best(descents, place);
+    }
+}
+
+fn is_best(descents: &[Descent], place: usize) -> bool {
+    let this = &descents[place];
+    let better = |(other, descent): (usize, &Descent)| {
+        descent.scene == this.scene && (descent.cost, other) < (this.cost, place)
+    };
+    !descents.iter().enumerate().any(better)
 }

@@ -3,7 +3,7 @@
 use super::band::Band;
 use super::planner::{Planner, Report};
 use super::scene::Scene;
-use crate::engine::{Array, Engine};
+use crate::engine::{Array, Backend, Engine};
 use crate::error::Result;
 use crate::kernels::audio::band_sinkhorn::band_sinkhorn;
 use crate::kernels::audio::lag_profile::LagProfile;
@@ -11,8 +11,8 @@ use crate::kernels::audio::star_sinkhorn::{messages, star_sinkhorn};
 use crate::kernels::audio::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Rounds};
 use crate::linear::Law;
 
-/// Frequencies, frames, microphones: two of these take one kernel for all sources together, more of
-/// them one for each.
+/// Plans between two microphones have one kernel for all sources together (spec 4.2), those of more
+/// microphones one for every source and leaf (spec 5).
 pub(super) struct Entropic<'a> {
     engine: &'a Engine,
     extent: Extent,
@@ -67,12 +67,19 @@ impl<'a> Entropic<'a> {
         })
     }
 
-    /// Bytes that a plan takes on an engine, about.
-    pub(super) fn bytes_per_plan(engine: &Engine, scene: &Scene, sources: usize) -> u64 {
+    /// How many plans of scenes like this one are found at once: what a kernel can see, and no more than
+    /// keeps an engine busy.
+    pub(super) fn plans_at_once(engine: &Engine, scene: &Scene, sources: usize) -> usize {
+        const BYTES: u64 = 1 << 28;
         let Scene { frequencies, microphones, frames, .. } = *scene;
         let kernels = if microphones == 2 { 1 } else { sources * (microphones - 1) };
-        let numbers = (microphones + 2 * kernels) * frequencies * frames;
-        numbers as u64 * engine.bytes_per_number()
+        // Of the largest array: scalings, messages, or the masses of all lags.
+        let numbers = microphones.max(2 * kernels) * frequencies * frames;
+        let bytes = match engine.backend() {
+            Backend::Cpu => BYTES,
+            Backend::Gpu(gpu) => BYTES.min(gpu.max_binding_bytes()),
+        };
+        (bytes / (numbers as u64 * engine.bytes_per_number())).max(1) as usize
     }
 
     /// Scalings (plans, frequencies, microphones, frames), or their logarithms.

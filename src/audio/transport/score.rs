@@ -12,8 +12,6 @@ use crate::observer::Observer;
 const FREQUENCIES: usize = 40;
 /// The epsilon of plans that are only scored, in squared frames.
 const EPSILON: f64 = 2.0;
-/// Bytes of plans that are scored at once.
-const BYTES_AT_ONCE: u64 = 1 << 28;
 
 /// Delays of a scene.
 pub(super) type Candidate = (usize, Delays);
@@ -65,8 +63,7 @@ impl<'a> Scorer<'a> {
         let Options { relaxation, outlier, inner_iterations, .. } = *self.options;
         let mut scores = vec![f64::INFINITY; candidates.len()];
         let sources = candidates[0].1.len() / leaves;
-        let bytes = Entropic::bytes_per_plan(self.engine, scenes[0], sources);
-        let at_once = (BYTES_AT_ONCE / bytes).max(1) as usize;
+        let at_once = Entropic::plans_at_once(self.engine, scenes[0], sources);
         for (scores, candidates) in scores.chunks_mut(at_once).zip(candidates.chunks(at_once)) {
             if observer.interrupted() {
                 break;

@@ -126,7 +126,8 @@ impl Separation {
         self
     }
 
-    /// Steps of the delays at each epsilon, at most; 12 by default.
+    /// Steps of the delays at each epsilon, at most; 12 by default. The best of all starts may take four
+    /// times as many at the last one.
     pub fn outer_iterations(mut self, iterations: usize) -> Self {
         self.options.outer_iterations = iterations;
         self

@@ -16,13 +16,26 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::observer::{Observer, Part};
 
-/// Bytes of plans that descend at once.
-const BYTES_AT_ONCE: u64 = 1 << 29;
 /// Error of the marginals at which masks are done.
 const MASK_TOLERANCE: f64 = 1e-5;
 
 /// Separates recordings of one shape, with the same options, all at once: on a GPU that takes little
-/// more time than one, until it is busy.
+/// more time than one, until it is busy. They do not depend on one another.
+///
+/// ```
+/// use gaspard::Engine;
+/// use gaspard::audio::transport::{Separation, solve_batch};
+/// use ndarray::Array2;
+/// // Two recordings of one burst, which is later at the second microphone.
+/// let recording = |delay: usize| {
+///     let mut heard = [Array2::zeros((1, 30)), Array2::zeros((1, 30))];
+///     (heard[0][[0, 10]], heard[1][[0, 10 + delay]]) = (1.0, 1.0);
+///     Separation::new(&heard, 1)
+/// };
+/// let solutions = solve_batch(&[recording(2)?, recording(7)?], &Engine::cpu(), &mut ())?;
+/// assert!((solutions[1].delays[[0, 1]] - 7.0).abs() < 1e-3);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`Separation::solve`]; [`Error::Shape`] and [`Error::Parameter`] for recordings that differ in
@@ -50,8 +63,8 @@ pub fn solve_batch(
     }
     let (options, sources) = (&first.options, first.sources);
     let all = scenes.iter().map(Separation::scene).collect::<Result<Vec<Scene>>>()?;
-    let bytes = Entropic::bytes_per_plan(engine, &all[0], sources) * starts_per_scene(options);
-    let at_once = (BYTES_AT_ONCE / bytes).max(1) as usize;
+    let plans = Entropic::plans_at_once(engine, &all[0], sources);
+    let at_once = (plans / starts_per_scene(options)).max(1);
     let parts = all.len().div_ceil(at_once);
     let mut solutions = Vec::with_capacity(all.len());
     for (part, scenes) in all.chunks(at_once).enumerate() {
@@ -61,14 +74,13 @@ pub fn solve_batch(
     Ok(solutions)
 }
 
-fn starts_per_scene(options: &Options) -> u64 {
-    let count = match &options.start {
+fn starts_per_scene(options: &Options) -> usize {
+    match &options.start {
         Start::Grid { top, .. } => *top,
         Start::Random { starts, .. } => *starts,
         Start::SpectroCorrelation => 1,
         Start::Given(all) => all.len(),
-    };
-    count as u64
+    }
 }
 
 fn solve_scenes(

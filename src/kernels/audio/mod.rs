@@ -98,3 +98,22 @@ pub(crate) fn workgroup_size(frames: usize, slots: usize, other: usize) -> Resul
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workgroup_holds_what_every_device_has_room_for() {
+        for (slots, other) in [(2, 0), (3, 32)] {
+            for frames in [1, 64, 65, 128, 129, 512, 513, 1201] {
+                let (held, threads) = workgroup_size(frames, slots, other).unwrap();
+                assert!(held as usize >= frames);
+                assert!(4 * (slots * held as usize + threads as usize + other) <= WORKGROUP_BYTES);
+            }
+            let error = workgroup_size(2000, slots, other).unwrap_err();
+            assert!(matches!(error, Error::Limit { .. }));
+            assert!(error.to_string().contains("larger hop"), "{error}");
+        }
+    }
+}
