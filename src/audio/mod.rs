@@ -58,6 +58,7 @@ mod simulate;
 pub mod spectrogram;
 mod speech;
 mod stft;
+pub mod transport;
 mod watch;
 
 pub use delays::DelaySearch;
