@@ -134,6 +134,22 @@ fn the_simplex_solves_the_definition() {
     }
 }
 
+/// The lower bound of one point against anything is the distance, whatever potential it starts from.
+#[test]
+fn one_point_needs_no_good_potential() {
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    for seed in 0..40 {
+        let others = cloud(seed, 30, 2, 2.0);
+        let point = Cloud::new("point", array![[0.3, 0.1]], array![0.5 * seed as f64]).unwrap();
+        let expected = dirac(point.mass(), array![0.3, 0.1].view(), &others).unwrap().value;
+        let psi: Vec<f64> = (0..30).map(|_| random.random_range(-1.0..1.0)).collect();
+        let bound = lower_bound(&point, &others, &psi).unwrap();
+        assert!((bound.value - expected).abs() < 1e-12 * (1.0 + expected), "{seed}: {expected}");
+        let bound = lower_bound(&others, &point, &[0.1]).unwrap().value;
+        assert!((bound - expected).abs() < 1e-12 * (1.0 + expected), "{seed}: {expected}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 60,

@@ -9,6 +9,7 @@ use std::path::Path;
 use gaspard::Error;
 use gaspard::io::image::{Mass, read_density};
 use gaspard::report::animation::{self, Playback};
+use gaspard::report::curves::Chart;
 use gaspard::report::picture::{Colormap, Scale, Style, Upscale, render, save_png, strip};
 use image::{DynamicImage, RgbImage};
 use ndarray::{Array1, Array2, Array3, ArrayD, IxDyn, array};
@@ -258,4 +259,44 @@ fn one_frame_is_an_animation_too() {
             .expect(name);
         assert!(path.is_file());
     }
+}
+
+#[test]
+fn curves_go_where_their_points_are() {
+    let blue = |pixel: &&[u8; 3]| pixel[2] > pixel[0].saturating_add(60);
+    let chart = |points: &[(f64, f64)]| {
+        Chart::new("x", "y")
+            .dashed("frame", [(0.0, 0.0), (1.0, 1.0)])
+            .curve("curve", points.to_vec())
+    };
+    // The legend in the corner above to the right has some blue as well.
+    let halves = |picture: &RgbImage| {
+        let mut counts = [0; 2];
+        for (_, y, pixel) in picture.enumerate_pixels() {
+            counts[usize::from(y > 250)] += blue(&&pixel.0) as usize;
+        }
+        counts
+    };
+    let legend = halves(&chart(&[(f64::NAN, 0.0)]).render().unwrap());
+    let below = halves(&chart(&[(0.0, 0.1), (1.0, 0.1)]).render().unwrap());
+    assert!(legend[0] > 0 && legend[1] == 0, "{legend:?}");
+    assert!(below[0] == legend[0] && below[1] > 500, "{below:?}");
+    // A gap where a number is missing: two thirds of the line are left.
+    let thirds = [(0.0, 0.1), (0.4, 0.1), (f64::INFINITY, 0.1), (0.7, 0.1), (1.0, 0.1)];
+    let gap = halves(&chart(&thirds).render().unwrap());
+    let share = gap[1] as f64 / below[1] as f64;
+    assert!((share - 0.7).abs() < 0.02, "{share}");
+}
+
+#[test]
+fn charts_that_cannot_be_drawn_say_why() {
+    let drawn = |chart: Chart| chart.render().map(|_| ()).unwrap_err().to_string();
+    assert!(drawn(Chart::new("x", "y")).contains("no points"));
+    assert!(drawn(Chart::new("x", "y").dots("a", [(0.0, f64::NAN)])).contains("no points"));
+    let small = Chart::new("x", "y").curve("a", [(0.0, 1.0)]).size(10, 500);
+    assert!(drawn(small).contains("10 x 500"));
+    let folder = folder();
+    let chart = Chart::new("x", "y").title("one dot").dots("a", [(2.0, 1.0)]);
+    chart.save_png(folder.path().join("dot.png")).unwrap();
+    assert_eq!(names_in(folder.path()), ["dot.png"]);
 }

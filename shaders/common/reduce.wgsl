@@ -16,3 +16,18 @@ fn reduce_sum(thread: u32, value: f32) -> f32 {
     workgroupBarrier();
     return total;
 }
+
+// The largest `value` over the workgroup, in every thread.
+fn reduce_max(thread: u32, value: f32) -> f32 {
+    reduce_sums[thread] = value;
+    workgroupBarrier();
+    for (var width = 128u; width > 0u; width >>= 1u) {
+        if thread < width {
+            reduce_sums[thread] = max(reduce_sums[thread], reduce_sums[thread + width]);
+        }
+        workgroupBarrier();
+    }
+    let largest = reduce_sums[0];
+    workgroupBarrier();
+    return largest;
+}

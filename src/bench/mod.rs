@@ -25,6 +25,7 @@
 mod ceilings;
 mod clock;
 mod dynamic;
+mod flat;
 mod gromov;
 mod kernels;
 mod solves;
@@ -189,7 +190,7 @@ pub fn run(
     let context = Context { engine, ceilings: ceilings(engine)?, scale, quick: options.quick };
     let filter = options.filter.as_deref().unwrap_or_default().to_lowercase();
     let mut rows = Vec::new();
-    let cases = [kernels::cases, gromov::cases, dynamic::cases, solves::cases];
+    let cases = [kernels::cases, gromov::cases, dynamic::cases, flat::cases, solves::cases];
     for case in cases.into_iter().flat_map(|list| list(&context)) {
         if !case.name.to_lowercase().contains(&filter) {
             continue;

@@ -8,6 +8,7 @@ mod audio;
 mod ceilings;
 mod couplings;
 mod dynamic;
+mod flat;
 mod flows;
 mod gromov;
 mod laws;
@@ -76,6 +77,7 @@ pub fn run(
         dynamic::cases,
         flows::cases,
         laws::cases,
+        flat::cases,
         audio::cases,
         solves::cases,
     ] {

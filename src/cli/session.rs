@@ -103,7 +103,17 @@ impl<'a> Session<'a> {
 
     /// Watches a collection of pairs.
     pub(super) fn watch_pairs(&self) -> Watch {
-        Watch::new(self.common.quiet, "pairs left")
+        Watch::new(self.common.quiet, "pairs")
+    }
+
+    /// Watches bounds that come nearer.
+    pub(super) fn watch_bounds(&self) -> Watch {
+        Watch::new(self.common.quiet, "bounds off by")
+    }
+
+    /// Watches the training of a network.
+    pub(super) fn watch_epochs(&self) -> Watch {
+        Watch::new(self.common.quiet, "epochs left")
     }
 
     /// Refuses an epsilon so small beside the costs that the device's numbers cannot tell them

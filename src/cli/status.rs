@@ -82,7 +82,7 @@ impl Summary for DynamicResults {
 }
 
 impl Status {
-    fn new(interrupted: bool, converged: bool) -> Self {
+    pub(super) fn new(interrupted: bool, converged: bool) -> Self {
         match (interrupted, converged) {
             (true, _) => Self::Interrupted,
             (false, true) => Self::Done,

@@ -44,6 +44,35 @@ impl Watch {
         };
         Self { display, residual }
     }
+
+    /// Shows how far a collection is that is worked through in groups.
+    pub(super) fn pairs(&mut self, done: f64, all: usize, seconds_left: f64) -> ControlFlow<()> {
+        let left = format!("{}, {} left", self.residual, duration(seconds_left));
+        match &mut self.display {
+            Display::None => {}
+            Display::Bar(bar) => {
+                bar.set_length(all as u64);
+                bar.set_position(done as u64);
+                bar.set_message(left);
+            }
+            Display::Lines { last } => {
+                if last.elapsed() >= BETWEEN_LINES {
+                    *last = Instant::now();
+                    writeln!(std::io::stderr(), "{done:.0} of {all} {left}").ok();
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// As people say it.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 100.0 => format!("{s:.0} s"),
+        s if s < 6000.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
 }
 
 impl Observer for Watch {

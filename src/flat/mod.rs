@@ -12,11 +12,18 @@ mod certificate;
 mod cloud;
 mod dirac;
 mod exact;
+mod extension;
+mod method;
+pub mod neural;
+mod sinkhorn;
 
-pub use certificate::lower_bound;
+pub use certificate::{Certificate, lower_bound, upper_bound};
 pub use cloud::Cloud;
 pub use dirac::dirac;
 pub use exact::{Exact, exact};
+pub use extension::extended;
+pub use method::{Found, Method, Pair};
+pub use sinkhorn::{Bracket, Sinkhorn};
 
 /// No unit of mass moves further: losing it here and making it there costs as much.
 pub(crate) const FURTHEST: f64 = 2.0;

@@ -1,7 +1,7 @@
 //! Ground costs between points.
 
 use crate::error::{Error, Result};
-use crate::kernels::vector::squared_distances;
+use crate::kernels::vector::{square_roots, squared_distances};
 
 /// What it costs to move a unit of mass from one point to another.
 ///
@@ -84,10 +84,10 @@ impl Cost {
         for (group, (here, there)) in here.chunks(4).zip(there.chunks(4)).enumerate() {
             squared_distances(here, there, group > 0, costs);
         }
-        if self != Self::SquaredEuclidean {
-            for cost in costs {
-                *cost = self.of_square(*cost);
-            }
+        match self {
+            Self::SquaredEuclidean => {}
+            Self::Euclidean => square_roots(costs),
+            _ => costs.iter_mut().for_each(|cost| *cost = self.of_square(*cost)),
         }
     }
 }

@@ -7,11 +7,12 @@
 pub(crate) mod audio;
 pub(crate) mod ceiling;
 pub(crate) mod dynamic;
+pub(crate) mod flat;
 pub(crate) mod gromov;
 pub mod linear;
 pub(crate) mod product;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 pub(crate) mod tiles;
 pub(crate) mod transform;
 pub(crate) mod vector;
@@ -45,6 +46,9 @@ pub(crate) const SHADERS: &[&Shader] = &[
     &dynamic::primal_dual::SHADER,
     &dynamic::residuals::SHADER,
     &dynamic::shift::SHADER,
+    &flat::plan_rows::SHADER,
+    &flat::potential_update::SHADER,
+    &flat::train::SHADER,
     &gromov::blend::SHADER,
     &gromov::coupling_dense::SHADER,
     &gromov::fold_columns::SHADER,

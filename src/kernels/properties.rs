@@ -19,7 +19,7 @@ use crate::engine::{Array, Engine, Selector};
 use crate::linear::Law;
 
 /// The CPU, and a GPU if there is one; `GASPARD_REQUIRE_GPU` makes it an error that there is none.
-pub(super) fn engines() -> Vec<Engine> {
+pub(crate) fn engines() -> Vec<Engine> {
     static GPU: OnceLock<Option<Engine>> = OnceLock::new();
     let gpu = GPU.get_or_init(|| match Engine::gpu(Selector::Best) {
         Err(error) if std::env::var_os("GASPARD_REQUIRE_GPU").is_some() => panic!("{error}"),

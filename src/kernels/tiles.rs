@@ -93,6 +93,25 @@ pub(crate) struct Tile {
 }
 
 impl Tile {
+    /// Tiles of up to `height` rows against all columns of their problem.
+    pub(crate) fn of_rows(blocks: &Blocks, height: usize) -> Vec<Self> {
+        let mut tiles = Vec::new();
+        for problem in 0..blocks.count() {
+            let end = blocks.rows[problem + 1];
+            for row_begin in (blocks.rows[problem]..end).step_by(height) {
+                tiles.push(Self {
+                    problem: problem as u32,
+                    row_begin: row_begin as u32,
+                    row_end: (row_begin + height).min(end) as u32,
+                    col_begin: blocks.cols[problem] as u32,
+                    col_end: blocks.cols[problem + 1] as u32,
+                    ..Self::default()
+                });
+            }
+        }
+        tiles
+    }
+
     fn pairs(&self) -> f64 {
         f64::from(self.row_end - self.row_begin) * f64::from(self.col_end - self.col_begin)
     }

@@ -296,6 +296,14 @@ fn squared_distances_of<const FUSED: bool>(
     }
 }
 
+/// Replaces every number by its square root.
+#[multiversion(targets("x86_64+avx2+fma", "x86_64+avx512f"))]
+pub(crate) fn square_roots(values: &mut [f64]) {
+    for value in values {
+        *value = value.sqrt();
+    }
+}
+
 /// For every column j: joins rows into the running totals, where row i adds
 /// exp(bias_i - rate cost_ij). At most [`ROWS_AT_ONCE`] rows.
 #[multiversion(targets("x86_64+avx2+fma", "x86_64+avx512f"))]

@@ -1,6 +1,7 @@
-//! What a run leaves behind: pictures and animations of densities, and its record in JSON.
+//! What a run leaves behind: pictures and animations of densities, curves, and its record in JSON.
 
 pub mod animation;
+pub mod curves;
 pub mod dynamic;
 pub mod gromov;
 pub mod mosaic;

@@ -55,6 +55,68 @@ fn all_pairs_of_a_folder_and_what_is_missing_of_them() {
     assert_eq!(place.read("two.npy")[[0, 1]], matrix[[0, 2]]);
 }
 
+/// Every method brackets what the simplex finds.
+#[test]
+fn methods_agree_within_their_bounds() {
+    let place = Workplace::new();
+    place.write("a.npy", &(cloud(1, 30) * 2.0));
+    place.write("b.npy", &(cloud(2, 20) + 0.5));
+    let exact = number(&place.results(&["flat", "a.npy", "b.npy", "--method", "exact"]), "value");
+    for (method, more) in [
+        ("sinkhorn", &["--tolerance", "0.003"][..]),
+        ("tight", &["--epochs", "200", "--field", "f.png", "--train-curve", "curve.png"]),
+        ("paper", &["--epochs", "50", "--hidden", "32,16", "--train-curve", "curve.npy"]),
+    ] {
+        let pair =
+            ["flat", "a.npy", "b.npy", "--method", method, "--device", "cpu", "--out", "f.npz"];
+        let json = place.results(&[&pair[..], more].concat());
+        let (lower, upper) = (number(&json, "lower"), number(&json, "upper"));
+        assert!(
+            lower <= exact + 1e-9 && exact <= upper + 1e-9,
+            "{method}: {lower} {exact} {upper}"
+        );
+        assert_eq!(json["method"], method);
+        assert_eq!(json["std"].is_number(), method == "paper");
+        assert_eq!(json["calibrated"].is_number(), method == "paper");
+        match method {
+            "sinkhorn" => assert!((number(&json, "value") - exact).abs() < 0.006 * exact, "{json}"),
+            "tight" => assert!(lower > 0.95 * exact && number(&json, "learned") <= lower, "{json}"),
+            _ => {}
+        }
+        assert_eq!(place.unpack("f.npz", "f_a").len(), 30);
+    }
+    assert_eq!(place.read("curve.npy").shape(), [50, 3]);
+    assert!(image::open(place.path("f.png")).unwrap().width() > 200);
+    assert!(image::open(place.path("curve.png")).unwrap().width() > 200);
+}
+
+/// Networks of a matrix depend on the seed and on their pair, not on what they are trained beside.
+#[test]
+fn trained_matrices_go_on_as_they_began() {
+    let place = Workplace::new();
+    std::fs::create_dir(place.path("clouds")).unwrap();
+    for (name, count) in [("a", 8), ("b", 13), ("c", 5)] {
+        place.write(&format!("clouds/{name}.npy"), &cloud(count as u64, count));
+    }
+    let all = ["flat", "--pairwise", "clouds", "--out", "all.npy", "--device", "cpu"];
+    let tight = ["--method", "tight", "--epochs", "30", "--hidden", "16,16", "--both-ways"];
+    let json = place.results(&[&all[..], &tight[..]].concat());
+    assert_eq!((&json["computed"], json["distances"].as_array().unwrap().len()), (&6.into(), 6));
+    assert!(number(&json, "spread") > 0.0);
+    let matrix = place.read("all.npy");
+    let mut holes = matrix.clone();
+    holes[[2, 0]] = f64::NAN;
+    place.write("all.npy", &holes);
+    assert_eq!(place.results(&[&all[..], &tight[..]].concat())["computed"], 1);
+    assert_eq!(place.read("all.npy"), matrix);
+    // Other settings, or other measures, would make another matrix of it.
+    let exact = place.run(&[&all[..], &["--method", "exact"]].concat());
+    assert!(exact.code == 1 && exact.stderr.contains("by tight, not by exact"), "{}", exact.stderr);
+    place.write("clouds/b.npy", &cloud(99, 13));
+    let other = place.run(&[&all[..], &tight[..]].concat());
+    assert!(other.code == 1 && other.stderr.contains("something else"), "{}", other.stderr);
+}
+
 #[test]
 fn what_makes_no_sense_is_refused() {
     let place = Workplace::new();
@@ -78,6 +140,13 @@ fn what_makes_no_sense_is_refused() {
         (&["--pairwise", "two.txt", "--out", "o.npy"], "2 coordinates"),
         (&["--pairwise", "pair.txt", "--out", "wrong.npy"], "not 2 x 2"),
         (&["--pairwise", "pair.txt"], "--out"),
+        (&["x.npy", "x2.npy", "--method", "exact", "--epochs", "3"], "--epochs"),
+        (&["x.npy", "x2.npy", "--method", "tight", "--epochs", "0"], "epochs"),
+        (&["x.npy", "x2.npy", "--method", "tight", "--hidden", "5"], "multiples of 4"),
+        (&["x.npy", "x2.npy", "--method", "paper", "--rate=-1"], "rate"),
+        (&["x.npy", "x2.npy", "--method", "sinkhorn", "--epsilon", "0"], "epsilon"),
+        (&["x.npy", "x2.npy", "--train-curve", "c.png"], "no network"),
+        (&["x.npy", "x2.npy", "--out", "o.npy"], "npz"),
     ] {
         let refused = place.run(&[&["flat"][..], more].concat());
         assert!([1, 2].contains(&refused.code), "{more:?}: {}", refused.stderr);

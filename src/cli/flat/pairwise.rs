@@ -2,22 +2,19 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use gaspard::flat::{Cloud, exact};
-use gaspard::io::npy;
+use gaspard::flat::{Cloud, Distance, Method, Pair};
 use gaspard::report::picture::{Colormap, Scale, Style, strip, write_png};
 use gaspard::report::record::RunRecord;
-use gaspard::{Error, Observer, Progress, Result};
-use ndarray::{Array2, Ix2};
-use rayon::prelude::*;
+use gaspard::{Engine, Error, Observer, Progress, Result};
 use serde::Serialize;
 
+use super::matrix::{Matrix, Measure, Origin};
 use super::{Arguments, clouds};
 use crate::cli::session::Session;
 use crate::cli::status::{Status, Summary};
+use crate::cli::watch::Watch;
 use crate::cli::{interrupt, outputs};
 
 #[derive(Serialize)]
@@ -35,16 +32,34 @@ struct Report<'a> {
 struct Done {
     pairs: usize,
     computed: usize,
+    /// Half the root mean square of D_ij - D_ji, where both ways were trained.
+    spread: Option<f64>,
+    /// The distances that this run computed.
+    distances: Vec<Row>,
+    converged: bool,
     interrupted: bool,
+}
+
+/// One distance: between the i-th and the j-th of `files`, from 0.
+#[derive(Serialize)]
+struct Row {
+    i: usize,
+    j: usize,
+    #[serde(flatten)]
+    distance: Distance,
+    std: Option<f64>,
+    learned: Option<f64>,
+    converged: bool,
 }
 
 impl Summary for Done {
     fn status(&self) -> Status {
-        if self.interrupted { Status::Interrupted } else { Status::Done }
+        Status::new(self.interrupted, self.converged)
     }
 
     fn numbers(&self) -> Vec<(&'static str, f64)> {
-        vec![("pairs", self.pairs as f64), ("computed", self.computed as f64)]
+        let counts = [("pairs", self.pairs as f64), ("computed", self.computed as f64)];
+        counts.into_iter().chain(self.spread.map(|spread| ("spread", spread))).collect()
     }
 }
 
@@ -52,6 +67,10 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
     outputs::check_ending("--out", out, &["npy"])?;
     if let Some(picture) = &arguments.picture {
         outputs::check_ending("--picture", picture, &["png"])?;
+    }
+    if arguments.both_ways && !arguments.method.is_neural() {
+        let remedy = "add --method tight or --method paper";
+        return Err(Error::parameter("--both-ways", "no networks are trained", remedy));
     }
     let files = [Some(out), arguments.picture.as_deref()].into_iter().flatten();
     let mut session = Session::begin(&arguments.common, None, files)?;
@@ -66,88 +85,133 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
         let name = paths[odd].display().to_string();
         return Err(Error::shape(name, format!("{dimension} coordinates"), found));
     }
-    let mut matrix = started(out, all.len())?;
     session.lap("read");
-    let pairs: Vec<(usize, usize)> = (0..all.len())
-        .flat_map(|i| (0..i).map(move |j| (j, i)))
-        .filter(|&(i, j)| matrix[[i, j]].is_nan())
-        .collect();
-    let total = all.len() * (all.len() - 1) / 2;
-    if pairs.len() < total {
-        session.note(&format!("{} of {total} distances are there", total - pairs.len()));
+    let engine = arguments.method.open_engine(&session)?;
+    let most = all.iter().map(|cloud| cloud.weights().len()).max().unwrap_or(0);
+    // One method for all, so that distances can be compared.
+    let chosen = arguments.method.choose((most, most), &arguments.common, &engine)?;
+    let measures = paths.iter().zip(&all).map(|(path, cloud)| Measure::new(path, cloud)).collect();
+    let settings = format!("{:?}", chosen.method);
+    let mut matrix =
+        Matrix::open(out, Origin { method: chosen.name.to_owned(), settings, measures })?;
+    if matrix.is_unknown {
+        let name = out.display();
+        session.warn(&format!("{name} does not say whose distances it has; they are kept"));
+    }
+    let wanted: Vec<(usize, usize)> = ordered(all.len(), arguments.both_ways).collect();
+    let missing = |&&(i, j): &&(usize, usize)| matrix.values[[i, j]].is_nan();
+    let left: Vec<(usize, usize)> = wanted.iter().filter(missing).copied().collect();
+    let total = wanted.len();
+    if left.len() < total {
+        session.note(&format!("{} of {total} distances are there", total - left.len()));
     }
     let begin = Instant::now();
-    let watch = Mutex::new(session.watch_pairs());
-    let done = AtomicUsize::new(0);
-    let found: Vec<Option<f64>> = pairs
-        .par_iter()
-        .map(|&(i, j)| {
-            if interrupt::requested() {
-                return Ok(None);
-            }
-            let distance = exact(&all[i], &all[j], &mut interrupt::requested)?.distance;
-            let count = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if let Ok(mut watch) = watch.lock() {
-                // Ctrl-C is asked for above.
-                let _: ControlFlow<()> = watch.progress(&progress(count, pairs.len()));
-            }
-            // What was cut short is no distance.
-            let whole = !interrupt::requested();
-            Ok(whole.then(|| distance.normalised.unwrap_or(distance.value)))
-        })
-        .collect::<Result<_>>()?;
-    drop(watch);
-    for (&(i, j), distance) in pairs.iter().zip(&found) {
-        if let Some(distance) = distance {
-            matrix[[i, j]] = *distance;
-            matrix[[j, i]] = *distance;
+    let at_once = at_once(&chosen.method, &engine);
+    let mut watch =
+        Groups { watch: session.watch_pairs(), done: 0, group: 0, all: left.len(), begin };
+    let mut distances = Vec::with_capacity(left.len());
+    for group in left.chunks(at_once) {
+        if interrupt::requested() {
+            break;
         }
+        watch.group = group.len();
+        let pairs: Vec<Pair<'_>> = group
+            .iter()
+            .map(|&(i, j)| Pair { a: &all[i], b: &all[j], stream: (i * all.len() + j) as u64 })
+            .collect();
+        let found = chosen.method.solve(&pairs, &engine, &mut watch)?;
+        watch.done += group.len();
+        for (&(i, j), found) in group.iter().zip(found) {
+            // What was cut short is no distance.
+            let Some(found) = found.filter(|found| !found.interrupted) else { continue };
+            let distance = found.distance;
+            let value = distance.normalised.unwrap_or(distance.value);
+            matrix.values[[i, j]] = value;
+            if !arguments.both_ways {
+                matrix.values[[j, i]] = value;
+            }
+            let (std, learned, converged) = (found.std, found.learned, found.converged);
+            distances.push(Row { i, j, distance, std, learned, converged });
+        }
+        matrix.write()?;
+    }
+    drop(watch);
+    if left.is_empty() {
+        matrix.write()?;
     }
     session.lap("solve");
-    npy::write(out, matrix.view().into_dyn())?;
     if let Some(path) = &arguments.picture {
-        let drawn = matrix.mapv(|distance| if distance.is_nan() { 0.0 } else { distance });
+        let drawn = matrix.values.mapv(|distance| if distance.is_nan() { 0.0 } else { distance });
         let style = Style::new(Colormap::Magma).scale(Scale::Quantile(1.0));
         write_png(path, &strip(&[drawn], &style)?)?;
     }
-    let computed = found.iter().flatten().count();
-    let done = Done { pairs: total, computed, interrupted: computed < pairs.len() };
+    let done = Done {
+        pairs: total,
+        computed: distances.len(),
+        spread: arguments.both_ways.then(|| spread(&matrix)),
+        converged: distances.iter().all(|row| row.converged),
+        interrupted: distances.len() < left.len(),
+        distances,
+    };
     let seconds = begin.elapsed().as_secs_f64();
-    session.note(&format!("{computed} of {total} distances in {seconds:.2} s"));
-    let names = paths.iter().map(|path| path.display().to_string()).collect();
-    let host = session.host();
-    session.finish(&host, &done, |record| Report {
-        method: "exact",
-        files: names,
+    let (computed, name) = (done.computed, chosen.name);
+    session.note(&format!("{computed} of {total} distances by {name} in {seconds:.2} s"));
+    let files = paths.iter().map(|path| path.display().to_string()).collect();
+    session.finish(&engine, &done, |record| Report {
+        method: chosen.name,
+        files,
         seconds,
         done: &done,
         record,
     })
 }
 
-fn progress(done: usize, all: usize) -> Progress {
-    Progress {
-        iteration: done,
-        max_iterations: all,
-        residual: (all - done) as f64,
-        tolerance: 0.0,
-        epsilon: None,
-        cost: None,
-        running: (all - done, all),
-        part: (1, 1),
+/// The pairs of so many, each once, or in both orders.
+fn ordered(count: usize, both_ways: bool) -> impl Iterator<Item = (usize, usize)> {
+    let all = (0..count).flat_map(move |i| (0..count).map(move |j| (i, j)));
+    all.filter(move |(i, j)| i < j || (both_ways && i > j))
+}
+
+/// Pairs between two times that the matrix is written.
+fn at_once(method: &Method, engine: &Engine) -> usize {
+    match (method, engine.is_gpu()) {
+        (Method::Exact, _) => 64,
+        (_, true) => 1024,
+        (_, false) => 16,
     }
 }
 
-/// The matrix that was begun, or one with nothing but its diagonal.
-fn started(path: &Path, count: usize) -> Result<Array2<f64>> {
-    if path.exists() {
-        let found = npy::read(path)?;
-        let shape = format!("{:?}", found.shape());
-        let matrix = found.into_dimensionality::<Ix2>().ok();
-        return matrix.filter(|matrix| matrix.dim() == (count, count)).ok_or_else(|| {
-            let problem = format!("it holds an array of shape {shape}, not {count} x {count}");
-            Error::file(path, format!("{problem}; name another file, or remove it"))
-        });
+/// Half the root mean square of D_ij - D_ji, where both are there.
+fn spread(matrix: &Matrix) -> f64 {
+    let values = &matrix.values;
+    let pairs = ordered(values.nrows(), false).map(|(i, j)| values[[i, j]] - values[[j, i]]);
+    let squares: Vec<f64> =
+        pairs.filter(|difference| !difference.is_nan()).map(|d| d * d).collect();
+    0.5 * (squares.iter().sum::<f64>() / squares.len().max(1) as f64).sqrt()
+}
+
+/// Watches groups of pairs as one.
+struct Groups {
+    watch: Watch,
+    done: usize,
+    group: usize,
+    all: usize,
+    begin: Instant,
+}
+
+impl Observer for Groups {
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        // Pairs of a group go along together: a part of each is that part of them.
+        let part = progress.iteration as f64 / progress.max_iterations.max(1) as f64;
+        let before = (progress.part.0 - 1) as f64;
+        let part = (before + part.min(1.0)) / progress.part.1.max(1) as f64;
+        let done = self.done as f64 + part * self.group as f64;
+        let seconds = self.begin.elapsed().as_secs_f64();
+        let left = (self.all as f64 - done).max(0.0);
+        self.watch.pairs(done, self.all, seconds * left / done.max(1e-9))
     }
-    Ok(Array2::from_shape_fn((count, count), |(i, j)| if i == j { 0.0 } else { f64::NAN }))
+
+    fn interrupted(&self) -> bool {
+        self.watch.interrupted()
+    }
 }

@@ -133,7 +133,7 @@ impl Gpu {
         })
     }
 
-    pub(super) fn info(&self) -> &DeviceInfo {
+    pub(crate) fn info(&self) -> &DeviceInfo {
         &self.info
     }
 

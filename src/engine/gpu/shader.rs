@@ -71,7 +71,8 @@ const COMMON: &[(&str, &str)] = common![
     "spacetime",
     "spectrum",
     "staggered",
-    "tile"
+    "tile",
+    "workgroup_product"
 ];
 
 /// The text that is compiled: imports pasted, conditions decided, repetitions unrolled.

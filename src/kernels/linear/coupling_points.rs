@@ -109,7 +109,7 @@ pub(crate) fn coupling_points(
         });
         return Ok(());
     };
-    let tiles = Tiles::new(engine, &tiles(pairs.blocks))?;
+    let tiles = Tiles::new(engine, &Tile::of_rows(pairs.blocks, TILE_ROWS))?;
     let kind = match summand {
         PointSummand::Values(..) => 0,
         PointSummand::Cost => 1,
@@ -155,24 +155,6 @@ pub(crate) fn coupling_points(
         }
     }
     Ok(())
-}
-
-fn tiles(blocks: &Blocks) -> Vec<Tile> {
-    let mut tiles = Vec::new();
-    for problem in 0..blocks.count() {
-        let end = blocks.rows[problem + 1];
-        for row_begin in (blocks.rows[problem]..end).step_by(TILE_ROWS) {
-            tiles.push(Tile {
-                problem: problem as u32,
-                row_begin: row_begin as u32,
-                row_end: (row_begin + TILE_ROWS).min(end) as u32,
-                col_begin: blocks.cols[problem] as u32,
-                col_end: blocks.cols[problem + 1] as u32,
-                ..Default::default()
-            });
-        }
-    }
-    tiles
 }
 
 fn twin(

@@ -42,7 +42,8 @@ pub(crate) static SHADER: Shader = shader!(
 const MAX_UNROLLED: usize = 10;
 /// Rows that a workgroup takes.
 const TILE_ROWS: usize = 256;
-/// Workgroups that keep a large GPU busy; fewer, and the columns are split too.
+/// Workgroups that keep a large GPU busy; fewer, and the columns are split too. Problem by problem:
+/// what a problem is batched with must not change the order of its sums.
 const ENOUGH_TILES: usize = 1024;
 /// Columns that a tile takes at least when columns are split.
 const MIN_TILE_COLS: usize = 256;
@@ -161,15 +162,14 @@ impl SoftminPoints {
     }
 }
 
-/// Tiles of 256 rows; where that makes too few workgroups, columns are split as well.
+/// Tiles of 256 rows; where that makes too few workgroups for a problem, its columns are split as
+/// well.
 fn tiles(blocks: &Blocks) -> (Vec<Tile>, u32) {
-    let row_tiles: usize =
-        (0..blocks.count()).map(|problem| blocks.size(problem).0.div_ceil(TILE_ROWS)).sum();
-    let parts = (ENOUGH_TILES / row_tiles.max(1)).max(1);
     let mut tiles = Vec::new();
     let mut slots = 1;
     for problem in 0..blocks.count() {
-        let (_, columns) = blocks.size(problem);
+        let (rows, columns) = blocks.size(problem);
+        let parts = (ENOUGH_TILES / rows.div_ceil(TILE_ROWS).max(1)).max(1);
         let width = columns.div_ceil(parts).next_multiple_of(MIN_TILE_COLS);
         let (rows, cols) = (
             blocks.rows[problem]..blocks.rows[problem + 1],
