@@ -17,7 +17,8 @@
 //! |---|---|
 //! | read and write files | [`io::wav`](crate::io::wav), [`Recording`] |
 //! | make scenes whose truth is known | [`Simulation`], [`Speaker`] |
-//! | find delays | [`baselines`] |
+//! | separate sources | [`Separator`] |
+//! | find delays | [`transport`], [`baselines`] |
 //! | get sources from masks and delays | [`Reconstruction`], [`spectrogram::sources`] |
 //! | measure how good they are | [`metrics`] |
 //!
@@ -53,6 +54,7 @@ mod reconstruct;
 mod recording;
 mod refine;
 mod resample;
+pub mod separate;
 mod signal;
 mod simulate;
 pub mod spectrogram;
@@ -66,6 +68,7 @@ pub use reconstruct::Reconstruction;
 pub use recording::{Recording, Remark};
 pub use refine::refine_delays;
 pub use signal::delayed;
+pub use separate::Separator;
 pub use simulate::{Scene, Simulation};
 pub use speech::{Speaker, Voice};
 pub use stft::Stft;

@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
+use rustfft::num_complex::Complex64;
 
 use super::correlation::{Correlation, correlation_length};
 use super::delays;
@@ -38,25 +39,55 @@ pub fn refine_delays(
         let problem = format!("it is {reach}");
         return Err(Error::parameter("reach", problem, "use the hop of the spectrogram"));
     }
-    let length = correlation_length(recording.len());
-    let spectra = |signals: ArrayView2<'_, f64>| -> Vec<_> {
-        let rows: Vec<ArrayView1<'_, f64>> = signals.rows().into_iter().collect();
-        rows.into_par_iter().map(|signal| spectrum(signal, length)).collect()
-    };
-    let (ours, theirs) = (spectra(sources), spectra(recording.channels()));
-    let pairs: Vec<(usize, usize)> =
-        (0..count).flat_map(|k| (1..microphones).map(move |l| (k, l))).collect();
-    let found: Vec<f64> = pairs
-        .par_iter()
-        .map(|&(k, l)| {
-            let cross = ours[k].iter().zip(&theirs[l]).map(|(x, y)| y * x.conj()).collect();
-            let correlation = Correlation::new(cross, length, UPSAMPLING);
-            highest(&correlation, delays[[k, l]], reach.min(half_gap(delays, k, l)))
-        })
-        .collect();
-    let mut refined = delays.to_owned();
-    pairs.iter().zip(found).for_each(|(&(k, l), delay)| refined[[k, l]] = delay);
-    Ok(refined)
+    let mut spectra = CrossSpectra::new(count, microphones, recording.len());
+    spectra.add(sources, recording.channels());
+    Ok(spectra.refined(delays, reach))
+}
+
+/// How rebuilt sources correlate with what microphones recorded, summed over pieces of a recording.
+pub(crate) struct CrossSpectra {
+    length: usize,
+    /// Pairs of a source and a microphone other than the first.
+    pairs: Vec<(usize, usize)>,
+    sums: Vec<Vec<Complex64>>,
+}
+
+impl CrossSpectra {
+    /// For pieces of at most so many samples.
+    pub(crate) fn new(sources: usize, microphones: usize, samples: usize) -> Self {
+        let pairs = (0..sources).flat_map(|k| (1..microphones).map(move |l| (k, l)));
+        Self { length: correlation_length(samples), pairs: pairs.collect(), sums: Vec::new() }
+    }
+
+    /// Adds a piece: sources (source, sample) and microphones (microphone, sample).
+    pub(crate) fn add(&mut self, sources: ArrayView2<'_, f64>, channels: ArrayView2<'_, f64>) {
+        let spectra = |signals: ArrayView2<'_, f64>| -> Vec<Vec<Complex64>> {
+            let rows: Vec<ArrayView1<'_, f64>> = signals.rows().into_iter().collect();
+            rows.into_par_iter().map(|signal| spectrum(signal, self.length)).collect()
+        };
+        let (ours, theirs) = (spectra(sources), spectra(channels));
+        self.sums.resize(self.pairs.len(), vec![Complex64::ZERO; self.length / 2 + 1]);
+        for (&(k, l), sum) in self.pairs.iter().zip(&mut self.sums) {
+            let products = ours[k].iter().zip(&theirs[l]).map(|(x, y)| y * x.conj());
+            sum.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
+        }
+    }
+
+    /// Delays where correlations are largest, within `reach` samples of `delays`.
+    pub(crate) fn refined(&self, delays: ArrayView2<'_, f64>, reach: f64) -> Array2<f64> {
+        let found: Vec<f64> = self
+            .pairs
+            .par_iter()
+            .zip(&self.sums)
+            .map(|(&(k, l), sum)| {
+                let correlation = Correlation::new(sum.clone(), self.length, UPSAMPLING);
+                highest(&correlation, delays[[k, l]], reach.min(half_gap(delays, k, l)))
+            })
+            .collect();
+        let mut refined = delays.to_owned();
+        self.pairs.iter().zip(found).for_each(|(&(k, l), delay)| refined[[k, l]] = delay);
+        refined
+    }
 }
 
 /// Half the way from the delay of a source to the nearest one of another at this microphone.

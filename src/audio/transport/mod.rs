@@ -20,6 +20,7 @@ mod correlation;
 mod descent;
 mod entropic;
 mod exact;
+mod landscape;
 mod masks;
 mod options;
 mod planner;
