@@ -14,6 +14,7 @@ mod inputs;
 mod interrupt;
 mod options;
 mod outputs;
+mod separate;
 mod session;
 mod simulate;
 mod status;
@@ -54,7 +55,8 @@ enum Command {
     Transfer(Box<transfer::Arguments>),
     Dynamic(Box<dynamic::Arguments>),
     Flat(Box<flat::Arguments>),
-    Tdoa(tdoa::Arguments),
+    Separate(Box<separate::Arguments>),
+    Tdoa(Box<tdoa::Arguments>),
     Simulate(simulate::Arguments),
     Bench(bench::Arguments),
     Check(check::Arguments),
@@ -71,6 +73,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Transfer(arguments) => transfer::run(&arguments),
         Command::Dynamic(arguments) => dynamic::run(&arguments),
         Command::Flat(arguments) => flat::run(&arguments),
+        Command::Separate(arguments) => separate::run(&arguments),
         Command::Tdoa(arguments) => tdoa::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -111,6 +111,11 @@ impl<'a> Session<'a> {
         Watch::new(self.common.quiet, "bounds off by")
     }
 
+    /// Watches a search of delays.
+    pub(super) fn watch_delays(&self) -> Watch {
+        Watch::new(self.common.quiet, "delays moved by")
+    }
+
     /// Watches the training of a network.
     pub(super) fn watch_epochs(&self) -> Watch {
         Watch::new(self.common.quiet, "epochs left")

@@ -78,7 +78,7 @@ pub(super) struct Arguments {
 
 /// `--encoding`, in clap's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum EncodingOption {
+pub(super) enum EncodingOption {
     /// 32 bits, of any size
     Float,
     /// Integers of 16 bits, from -1 to 1
@@ -102,7 +102,7 @@ impl From<EncodingOption> for Encoding {
 
 /// Numbers of every source: `1:2,3:4`.
 #[derive(Clone, Debug, PartialEq)]
-struct Table(Vec<Vec<f64>>);
+pub(super) struct Table(Vec<Vec<f64>>);
 
 impl FromStr for Table {
     type Err = String;
@@ -119,7 +119,7 @@ impl FromStr for Table {
 
 impl Table {
     /// Exactly so many numbers for each of so many sources; one number stands for all.
-    fn rows(
+    pub(super) fn rows(
         &self,
         option: &str,
         sources: usize,

@@ -5,24 +5,26 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use gaspard::audio::baselines::{gcc_phat, mccc};
-use gaspard::audio::{DelaySearch, Recording, Stft};
+use gaspard::audio::separate::Delays;
+use gaspard::audio::{DelaySearch, Recording, Separator, Stft};
 use gaspard::io::wav;
 use gaspard::report::record::RunRecord;
-use gaspard::{Error, Result};
+use gaspard::{Engine, Error, Result};
 use ndarray::Array2;
 use serde::Serialize;
 
 use super::options::Common;
+use super::separate::{Found, SearchArguments};
 use super::session::Session;
 use super::status::{Status, Summary};
-use super::{interrupt, outputs};
+use super::interrupt;
 
 const EXAMPLE: &str = "\
 Example:
   gaspard tdoa mix.wav --sources 2 --json -
       The delays of two sources at every microphone but the first.
 
-  gaspard tdoa left.wav right.wav --sources 1 --max-lag 40 --min-distance 2
+  gaspard tdoa left.wav right.wav --sources 1 --method gcc-phat --max-lag 40 --min-distance 2
       One source at two microphones that are close to each other.";
 
 /// Time differences of arrival of several sources
@@ -39,17 +41,19 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     sources: usize,
     /// How delays are found
-    #[arg(long, value_enum, value_name = "HOW", default_value = "gcc-phat")]
+    #[arg(long, value_enum, value_name = "HOW", default_value = "transport")]
     method: MethodOption,
     /// The largest delay, in samples [default: 0.3 s, or less where the recording is shorter]
     #[arg(long, value_name = "SAMPLES")]
     max_lag: Option<usize>,
-    /// Sources whose delays differ by no more samples are one [default: 12.5 ms]
+    /// Sources whose delays differ by no more samples are one, with gcc-phat and mccc [default: 12.5 ms]
     #[arg(long, value_name = "SAMPLES", allow_negative_numbers = true)]
     min_distance: Option<f64>,
     /// Samples of a frame, in which delays are reported too [default: 25 ms]
     #[arg(long, value_name = "SAMPLES")]
     hop: Option<usize>,
+    #[command(flatten)]
+    transport: SearchArguments,
     #[command(flatten)]
     common: Common,
 }
@@ -58,20 +62,12 @@ pub(super) struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum MethodOption {
+    /// Optimal transport of spectrograms, then correlation of the sources that it separates
+    Transport,
     /// Peaks of the generalised cross-correlation with phase transform
     GccPhat,
     /// Peaks of the multichannel cross-correlation coefficient
     Mccc,
-}
-
-impl MethodOption {
-    /// The delays (source, microphone) in samples.
-    fn find(self, recording: &Recording, search: &DelaySearch) -> Result<Array2<f64>> {
-        match self {
-            Self::GccPhat => gcc_phat(recording, search),
-            Self::Mccc => mccc(recording, search),
-        }
-    }
 }
 
 /// One delay in JSON.
@@ -102,29 +98,28 @@ pub(super) fn listed(delays: &Array2<f64>, rate: u32, hop: Option<usize>) -> Res
 }
 
 #[derive(Serialize)]
-struct Found {
-    delays: Vec<Delay>,
+struct Results {
+    #[serde(flatten)]
+    found: Found,
     method: MethodOption,
     rate: u32,
     seconds: f64,
-    interrupted: bool,
 }
 
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]
-    found: &'a Found,
+    results: &'a Results,
     record: RunRecord,
 }
 
-impl Summary for Found {
+impl Summary for Results {
     fn status(&self) -> Status {
-        if self.interrupted { Status::Interrupted } else { Status::Done }
+        self.found.status()
     }
 
-    /// Delays are a table of their own.
     fn numbers(&self) -> Vec<(&'static str, f64)> {
-        Vec::new()
+        self.found.numbers()
     }
 }
 
@@ -136,31 +131,46 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         session.warn(&remark.to_string());
     }
     session.lap("read");
-    let search = arguments.search(&recording);
-    let begin = Instant::now();
-    let delays = arguments.method.find(&recording, &search)?;
-    let found = Found {
-        delays: listed(&delays, recording.rate(), arguments.hop)?,
-        method: arguments.method,
-        rate: recording.rate(),
-        seconds: begin.elapsed().as_secs_f64(),
-        interrupted: interrupt::requested(),
+    let engine = match arguments.method {
+        MethodOption::Transport => session.open_device()?,
+        _ => session.host(),
     };
+    let begin = Instant::now();
+    let delays = arguments.find(&recording, &engine, &session)?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let interrupted = interrupt::requested();
+    let found = Found::new(Some(&delays), &recording, arguments.hop, interrupted)?;
+    let results = Results { found, method: arguments.method, rate: recording.rate(), seconds };
     session.lap("solve");
-    session.note(&format!(
-        "{} sources at {} microphones, in {:.2} s",
-        search.sources,
-        recording.microphones(),
-        found.seconds
-    ));
-    if common.json.as_deref() != Some(std::path::Path::new("-")) {
-        outputs::print(&table(&found.delays))?;
-    }
-    let host = session.host();
-    session.finish(&host, &found, |record| Report { found: &found, record })
+    let microphones = recording.microphones();
+    let sources = arguments.sources;
+    session.note(&format!("{sources} sources at {microphones} microphones, in {seconds:.2} s"));
+    results.found.say(&session, common)?;
+    session.finish(&engine, &results, |record| Report { results: &results, record })
 }
 
 impl Arguments {
+    fn find(
+        &self,
+        recording: &Recording,
+        engine: &Engine,
+        session: &Session<'_>,
+    ) -> Result<Delays> {
+        let search = self.search(recording);
+        let samples = match self.method {
+            MethodOption::Transport => {
+                let separator = Separator::new(self.sources);
+                let (lag, seed) = (self.max_lag, self.common.seed);
+                let separator =
+                    self.transport.applied(separator, recording, self.sources, lag, seed)?;
+                return separator.delays_with(recording, engine, &mut session.watch_delays());
+            }
+            MethodOption::GccPhat => gcc_phat(recording, &search)?,
+            MethodOption::Mccc => mccc(recording, &search)?,
+        };
+        Ok(Delays { samples, search: None })
+    }
+
     fn search(&self, recording: &Recording) -> DelaySearch {
         let defaults = DelaySearch::new(self.sources, recording.rate());
         let longest = defaults.max_lag.min(recording.len() - 1);
@@ -171,7 +181,7 @@ impl Arguments {
 }
 
 /// One line a delay.
-fn table(delays: &[Delay]) -> String {
+pub(super) fn table(delays: &[Delay]) -> String {
     let lines = delays.iter().map(|Delay { source, microphone, frames, samples, seconds }| {
         format!("{source:>6} {microphone:>10} {samples:>12.3} {frames:>10.4} {seconds:>11.7}\n")
     });
