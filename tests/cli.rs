@@ -19,6 +19,8 @@ mod gromov;
 mod interrupt;
 #[path = "cli/refusals.rs"]
 mod refusals;
+#[path = "cli/separate.rs"]
+mod separate;
 #[path = "cli/sound.rs"]
 mod sound;
 #[path = "cli/transport.rs"]
@@ -44,7 +46,7 @@ fn devices_are_listed_for_people_and_machines() {
 #[test]
 fn every_command_explains_itself_with_an_example() {
     let place = Workplace::new();
-    for command in ["transport", "barycenter", "tree", "dynamic", "tdoa", "simulate", "devices"] {
+    for command in ["transport", "barycenter", "tree", "dynamic", "separate", "tdoa", "simulate", "devices"] {
         let help = place.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains("Example:"), "{command}");
