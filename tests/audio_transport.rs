@@ -364,6 +364,22 @@ fn relaxed_marginals_lead_from_nothing_to_everything() {
 }
 
 #[test]
+fn entropy_makes_no_mass() {
+    let truth = array![[0.0, 2.0], [0.0, -5.0]];
+    let heard = small(15, &truth, 20.0);
+    let (epsilon, rho) = (4.0, 4.0);
+    for law in [Law::Kl { rho }, Law::Tv { rho }] {
+        for outlier in [None, Some(4.0)] {
+            let separation = Separation::new(&heard, 2).unwrap().epsilons([epsilon]);
+            let separation = separation.relaxation(law).mask_outlier(outlier);
+            let found = separation.separate_at(&truth, &Engine::cpu()).unwrap();
+            // To move nothing costs 2 rho, and the mass of the reference in entropy.
+            assert!(found.cost <= 2.0 * rho + epsilon, "{law} {outlier:?}: {}", found.cost);
+        }
+    }
+}
+
+#[test]
 fn logarithms_take_over_without_a_seam() {
     for truth in [array![[0.0, 2.3], [0.0, -5.6]], array![[0.0, 2.3, 1.0], [0.0, -5.6, -2.0]]] {
         let heard = small(12, &truth, 20.0);

@@ -19,7 +19,7 @@ pub(super) fn cases(random: &mut Random) -> Result<Vec<Case>> {
         (false, Some(8.0), Marginal::Fixed),
         (false, Some(8.0), Marginal::Kl(4.0)),
         (true, None, Marginal::Fixed),
-        (true, Some(8.0), Marginal::Tv(2.0)),
+        (true, Some(8.0), Marginal::Tv(8.0)),
     ] {
         let rounds = Rounds { iterations: ITERATIONS, fresh: true, logs, law, outlier };
         for (frames, microphones) in [(81, 2), (40, 2), (30, 3), (1201, 2)] {

@@ -48,8 +48,15 @@ impl<'a> Entropic<'a> {
         let Scene { frequencies, microphones, frames, .. } = *scenes[0];
         let extent =
             Extent { plans, scenes: scenes.len(), frequencies, frames, microphones, sources };
-        let columns = scenes.iter().flat_map(|scene| scene.columns.iter().copied());
-        let masses: Vec<f64> = scenes.iter().flat_map(|scene| &scene.masses).copied().collect();
+        // Entropy is relative to a mass of one, spread evenly over all tuples of frames: without that,
+        // relaxed marginals would have mass made for the sake of entropy. Fixed ones do not mind.
+        let unit = match law {
+            Law::Fixed => 1.0,
+            _ => (frames as f64).powi(microphones as i32),
+        };
+        let columns = scenes.iter().flat_map(|scene| scene.columns.iter().map(|mass| unit * mass));
+        let masses: Vec<f64> =
+            scenes.iter().flat_map(|scene| scene.masses.iter().map(|mass| mass / unit)).collect();
         Ok(Self {
             engine,
             extent,
