@@ -2,7 +2,8 @@
 //!
 //! 1. *Noise.* Its level is estimated from a low quantile of the spectrograms ([`NoiseLevel`]).
 //! 2. *Delays.* Spectrograms without three times that level go to [`transport`](super::transport):
-//!    several starts, the best end by its cost.
+//!    several starts, the best end by its cost. Frequencies that
+//!    together hold less than a thousandth of all that is heard are left out.
 //! 3. *Masks* for these delays, from spectrograms without the level once.
 //! 4. *Refinement.* Sources by their masks are correlated with the other microphones, which gives
 //!    delays to a fraction of a sample.

@@ -16,6 +16,8 @@ use crate::observer::Observer;
 const MOST_BLOCKS: usize = 8;
 /// So many times the level of the noise is subtracted to find delays.
 const SUBTRACTED: f64 = 3.0;
+/// The share of all mass that is left out of the search, at frequencies where there is hardly any.
+const NEGLIGIBLE: f64 = 1e-3;
 /// Lags along one axis of a landscape, at most.
 const RESOLUTION: f64 = 48.0;
 
@@ -187,8 +189,12 @@ impl Heard {
             let rest = noise::subtracted(power, level.view(), SUBTRACTED)?;
             Ok(rest.into_shape_with_order(shape).expect("every block has as many frames"))
         };
-        let spectrograms: Vec<Array2<f64>> =
+        let mut spectrograms: Vec<Array2<f64>> =
             self.power.axis_iter(Axis(0)).map(beside).collect::<Result<_>>()?;
+        if job.separator.method == Method::Robust {
+            let rows = heaviest(&spectrograms);
+            spectrograms.iter_mut().for_each(|power| *power = power.select(Axis(0), &rows));
+        }
         // Masks are made later, of spectrograms less cleaned.
         Ok(problem(job, &spectrograms)?
             .start(job.separator.start.clone())
@@ -196,6 +202,23 @@ impl Heard {
             .max_lag(self.max_lag(job))
             .mask_iterations(1))
     }
+}
+
+/// The rows that hold nearly all that is heard, in their order.
+fn heaviest(spectrograms: &[Array2<f64>]) -> Vec<usize> {
+    let sums = spectrograms.iter().map(|power| power.sum_axis(Axis(1)));
+    let masses = sums.reduce(|a, b| a + b).expect("there are microphones");
+    let mut order: Vec<usize> = (0..masses.len()).collect();
+    order.sort_by(|a, b| masses[*b].total_cmp(&masses[*a]));
+    let mut left = (1.0 - NEGLIGIBLE) * masses.sum();
+    let needed = order.iter().take_while(|row| {
+        let needed = left > 0.0;
+        left -= masses[**row];
+        needed
+    });
+    let mut rows: Vec<usize> = needed.copied().collect();
+    rows.sort_unstable();
+    rows
 }
 
 /// Transport between spectrograms by the method that was chosen.
