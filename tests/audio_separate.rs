@@ -12,9 +12,8 @@ const RATE: u32 = 8000;
 fn scene_of(rate: u32, seconds: f64, delays: Array2<f64>, snr: f64, seed: u64) -> Scene {
     let samples = (seconds * f64::from(rate)) as usize;
     let voices = [Voice::Low, Voice::High, Voice::Low];
-    let sources = (0..delays.nrows()).map(|k| {
-        Speaker::new(voices[k % 3]).seed(3 * seed + k as u64).speak(rate, samples)
-    });
+    let sources = (0..delays.nrows())
+        .map(|k| Speaker::new(voices[k % 3]).seed(3 * seed + k as u64).speak(rate, samples));
     let sources: Vec<_> = sources.collect();
     Simulation::new(rate, sources).unwrap().delays(delays).snr(snr).seed(seed).run().unwrap()
 }
@@ -107,7 +106,10 @@ fn microphones_that_are_swapped_turn_delays_around() {
     };
     let (there, back) = (delays(&scene.mixture), delays(&swapped));
     // Sources are in the order of their delays.
-    assert!((there[0] + back[1]).abs() < 1.0 && (there[1] + back[0]).abs() < 1.0, "{there:?} {back:?}");
+    assert!(
+        (there[0] + back[1]).abs() < 1.0 && (there[1] + back[0]).abs() < 1.0,
+        "{there:?} {back:?}"
+    );
 }
 
 #[test]
@@ -150,7 +152,8 @@ fn noise_that_is_shared_belongs_to_someone() {
         sums.iter().copied().fold(f64::INFINITY, f64::min)
     };
     assert!(least(&dropped) < 0.5 && least(&shared) > 1.0 - 1e-9);
-    assert_eq!(dropped.delays, shared.delays);
+    let search = |found: &Separated| found.delays.as_ref().unwrap().search.clone();
+    assert!(search(&dropped) == search(&shared));
     // The variance, given, is near what is estimated: 1.1 times at 0 dB.
     let known = Separator::new(2).noise(NoiseLevel::Variance(scene.noise_variance));
     let known = separate(&known, &scene);
@@ -194,9 +197,8 @@ fn the_objective_is_least_where_the_delays_are() {
 fn level_and_order_are_kept() {
     let scene = scene(30.0, 11);
     let louder = Recording::new("louder", RATE, &scene.mixture.channels() * 64.0).unwrap();
-    let [one, other] = [&scene.mixture, &louder].map(|recording| {
-        Separator::new(2).separate(recording, &Engine::cpu()).unwrap().signals
-    });
+    let [one, other] = [&scene.mixture, &louder]
+        .map(|recording| Separator::new(2).separate(recording, &Engine::cpu()).unwrap().signals);
     let worst = (&one * 64.0 - &other).iter().fold(0.0_f64, |worst, x| worst.max(x.abs()));
     assert!(worst < 1e-6, "{worst}");
 }
@@ -204,8 +206,7 @@ fn level_and_order_are_kept() {
 #[test]
 fn what_cannot_be_separated_is_refused_or_survives() {
     let engine = Engine::cpu();
-    let recording =
-        |channels: Array2<f64>| Recording::new("a test", RATE, channels).unwrap();
+    let recording = |channels: Array2<f64>| Recording::new("a test", RATE, channels).unwrap();
     let scene = scene(20.0, 12);
     let separate = |recording: &Recording, separator: Separator| {
         separator.separate(recording, &engine).map(|_| ()).unwrap_err()

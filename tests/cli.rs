@@ -46,7 +46,9 @@ fn devices_are_listed_for_people_and_machines() {
 #[test]
 fn every_command_explains_itself_with_an_example() {
     let place = Workplace::new();
-    for command in ["transport", "barycenter", "tree", "dynamic", "separate", "tdoa", "simulate", "devices"] {
+    for command in
+        ["transport", "barycenter", "tree", "dynamic", "separate", "tdoa", "simulate", "devices"]
+    {
         let help = place.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains("Example:"), "{command}");

@@ -96,9 +96,8 @@ pub fn write_csv(rows: &[Row], path: &Path) -> Result<()> {
         let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
         writeln!(out, "snr,run,seed,{}", quoted.join(","))?;
         for row in rows {
-            let cell = |name: &&String| {
-                row.numbers.get(*name).map_or(String::new(), f64::to_string)
-            };
+            let cell =
+                |name: &&String| row.numbers.get(*name).map_or(String::new(), f64::to_string);
             let cells: Vec<String> = names.iter().map(cell).collect();
             let key = row.key;
             writeln!(out, "{},{},{},{}", key.snr, key.run, key.seed, cells.join(","))?;

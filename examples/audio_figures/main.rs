@@ -60,7 +60,9 @@ impl Options {
 
     /// Decibels.
     fn snrs(&self) -> Vec<i32> {
-        let few = || if self.size == Size::Full { (-10..=40).step_by(5).collect() } else { vec![0, 10, 30] };
+        let few = || {
+            if self.size == Size::Full { (-10..=40).step_by(5).collect() } else { vec![0, 10, 30] }
+        };
         self.snrs.clone().unwrap_or_else(few)
     }
 }
@@ -112,11 +114,11 @@ fn parsed(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
         range: Range::Frames,
         out: PathBuf::from("audio_figures"),
     };
-    let wrong = |name: &str, problem: String| Error::parameter(name, problem, "see the head of main.rs");
+    let wrong =
+        |name: &str, problem: String| Error::parameter(name, problem, "see the head of main.rs");
     while let Some(argument) = arguments.next() {
-        let mut value = || {
-            arguments.next().ok_or_else(|| wrong(&argument, "it has no value".into()))
-        };
+        let mut value =
+            || arguments.next().ok_or_else(|| wrong(&argument, "it has no value".into()));
         let number = |text: String| {
             text.parse::<u64>().map_err(|_| wrong(&argument, format!("{text} is no number")))
         };

@@ -61,7 +61,8 @@ impl Judge<'_> {
         let Ok(found) = found else { return Ok(()) };
         let truth = &self.scene.delays;
         let error = delay_error(truth.view(), found.view(), RATE, HOP)?;
-        let largest = error.order.iter().enumerate().map(|(k, p)| (truth[[k, 1]] - found[[*p, 1]]).abs());
+        let largest =
+            error.order.iter().enumerate().map(|(k, p)| (truth[[k, 1]] - found[[*p, 1]]).abs());
         let largest = largest.fold(0.0, f64::max) / HOP as f64;
         self.keep("fig2", name, error.frames);
         self.keep("largest", name, largest);

@@ -39,7 +39,8 @@ impl Store {
             text => text.map_err(fail)?,
         };
         // A last line that was cut short is computed again.
-        let rows: Vec<Row> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let rows: Vec<Row> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(fail)?;
         if !text.is_empty() && !text.ends_with('\n') {
             file.write_all(b"\n").map_err(fail)?;

@@ -1,5 +1,7 @@
 //! What iterations tell whoever watches them.
 
+use std::ops::ControlFlow;
+
 use crate::observer::{Observer, Progress};
 
 /// Tells of an iteration; false where it shall be the last.
@@ -20,4 +22,17 @@ pub(crate) fn goes_on(
         part: (1, 1),
     };
     observer.progress(&progress).is_continue() && !observer.interrupted()
+}
+
+/// Asks an observer whether to stop, and tells it nothing.
+pub(crate) struct Untold<'a>(pub &'a dyn Observer);
+
+impl Observer for Untold<'_> {
+    fn progress(&mut self, _: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn interrupted(&self) -> bool {
+        self.0.interrupted()
+    }
 }

@@ -116,6 +116,11 @@ impl<'a> Session<'a> {
         Watch::new(self.common.quiet, "delays moved by")
     }
 
+    /// Watches an iteration whose residual is a change.
+    pub(super) fn watch_changes(&self) -> Watch {
+        Watch::new(self.common.quiet, "change")
+    }
+
     /// Watches the training of a network.
     pub(super) fn watch_epochs(&self) -> Watch {
         Watch::new(self.common.quiet, "epochs left")

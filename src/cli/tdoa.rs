@@ -13,11 +13,11 @@ use gaspard::{Engine, Error, Result};
 use ndarray::Array2;
 use serde::Serialize;
 
+use super::interrupt;
 use super::options::Common;
 use super::separate::{Found, SearchArguments};
 use super::session::Session;
 use super::status::{Status, Summary};
-use super::interrupt;
 
 const EXAMPLE: &str = "\
 Example:

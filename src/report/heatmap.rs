@@ -185,16 +185,18 @@ mod tests {
 
     #[test]
     fn the_first_row_is_lowest_and_marks_are_where_they_belong() {
-        let picture = Heatmap::new(("x", 0.0..2.0), ("y", 0.0..2.0), array![[0.0, 0.0], [0.0, 1.0]])
-            .mark(0.5, 0.5)
-            .render()
-            .unwrap();
+        let picture =
+            Heatmap::new(("x", 0.0..2.0), ("y", 0.0..2.0), array![[0.0, 0.0], [0.0, 1.0]])
+                .mark(0.5, 0.5)
+                .render()
+                .unwrap();
         let palette = Colormap::Magma.palette();
         // Corners of the area between the axes, well inside.
         assert_eq!(picture.get_pixel(770, 30).0, palette[255]);
         assert_eq!(picture.get_pixel(110, 30).0, palette[0]);
         assert_eq!(picture.get_pixel(770, 420).0, palette[0]);
-        let marked: Vec<_> = picture.enumerate_pixels().filter(|p| p.2.0 == [90, 220, 255]).collect();
+        let marked: Vec<_> =
+            picture.enumerate_pixels().filter(|p| p.2.0 == [90, 220, 255]).collect();
         assert!(!marked.is_empty() && marked.iter().all(|(x, y, _)| *x < 400 && *y > 220));
     }
 

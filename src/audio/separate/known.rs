@@ -30,7 +30,8 @@ pub(super) fn separated(job: &Job<'_>, observer: &mut dyn Observer) -> Result<Se
             let microphones = recording.microphones();
             if sources != microphones {
                 let problem = format!("{sources} of them, at {microphones} microphones");
-                let remedy = "independent components are as many as microphones; use another method";
+                let remedy =
+                    "independent components are as many as microphones; use another method";
                 return Err(Error::parameter("sources", problem, remedy));
             }
             Fdica::new(stft).solve_with(recording, observer)?

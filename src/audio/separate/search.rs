@@ -90,7 +90,11 @@ pub(super) fn landscape(
     let (sources, microphones) = found.frames.dim();
     if !(1..microphones).contains(&microphone) {
         let problem = format!("there is no number {microphone} of {microphones}");
-        return Err(Error::parameter("microphone", problem, "count from 0, and leave out the first"));
+        return Err(Error::parameter(
+            "microphone",
+            problem,
+            "count from 0, and leave out the first",
+        ));
     }
     let heard = Heard::new(job)?;
     let most = heard.max_lag(job);

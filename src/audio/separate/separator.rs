@@ -76,12 +76,18 @@ impl Separator {
             remainder: Remainder::default(),
             refine: None,
             max_lag: 0.3,
-            start: Start::default(),
+            start: Start::Grid { step: None, top: Self::starts(sources) },
             plan: Plan::default(),
             delay_rate: None,
             block: 8.0,
             seed: 0,
         }
+    }
+
+    /// How many sets of lags of a grid the search starts from by default: sets of more than two sources
+    /// are grown lag by lag, and the best ones of few are not always in those of many.
+    pub fn starts(sources: usize) -> usize {
+        if sources > 2 { 20 } else { 5 }
     }
 
     /// How sources are separated.
@@ -116,7 +122,8 @@ impl Separator {
         Self { max_lag: seconds, ..self }
     }
 
-    /// Where the search of the delays starts, in frames of 25 ms.
+    /// Where the search of the delays starts, in frames of 25 ms; by default from the best
+    /// [`Separator::starts`] sets of lags of a grid.
     pub fn start(self, start: Start) -> Self {
         Self { start, ..self }
     }

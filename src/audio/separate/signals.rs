@@ -8,6 +8,7 @@ use super::separated::Separated;
 use super::separator::Job;
 use super::spectra::Spectra;
 use crate::audio::reconstruct::Reconstruction;
+use crate::audio::watch::Untold;
 use crate::error::Result;
 use crate::observer::Observer;
 
@@ -15,7 +16,7 @@ use crate::observer::Observer;
 pub(super) fn masked(
     job: &Job<'_>,
     spectra: &Spectra,
-    observer: &mut dyn Observer,
+    observer: &dyn Observer,
 ) -> Result<Array2<f64>> {
     Ok(rebuilt(job, spectra, observer, |rebuild, _| rebuild.mask())?.0)
 }
@@ -25,15 +26,13 @@ pub(super) fn separated(
     delays: Delays,
     spectra: Spectra,
     masked: Array2<f64>,
-    observer: &mut dyn Observer,
+    observer: &dyn Observer,
 ) -> Result<Separated> {
     let filter = chosen(job, &delays);
     let (signals, stopped) = match filter {
-        Filter::Wiener { iterations } => {
-            rebuilt(job, &spectra, observer, |rebuild, observer| {
-                rebuild.wiener_with(iterations, observer)
-            })?
-        }
+        Filter::Wiener { iterations } => rebuilt(job, &spectra, observer, |rebuild, observer| {
+            rebuild.wiener_with(iterations, &mut Untold(observer))
+        })?,
         Filter::Aligned => {
             rebuilt(job, &spectra, observer, |rebuild, _| rebuild.aligned(delays.samples.view()))?
         }
@@ -74,8 +73,8 @@ fn chosen(job: &Job<'_>, delays: &Delays) -> Filter {
 fn rebuilt(
     job: &Job<'_>,
     spectra: &Spectra,
-    observer: &mut dyn Observer,
-    filter: impl Fn(&Reconstruction<'_>, &mut dyn Observer) -> Result<Array2<f64>>,
+    observer: &dyn Observer,
+    filter: impl Fn(&Reconstruction<'_>, &dyn Observer) -> Result<Array2<f64>>,
 ) -> Result<(Array2<f64>, bool)> {
     let mut signals = Array2::zeros((job.separator.sources, job.recording.len()));
     for block in 0..job.blocks.count() {
@@ -87,7 +86,8 @@ fn rebuilt(
         let frames = job.stft.frames(piece.len());
         let last = (first + frames).min(spectra.spectrograms.dim().2);
         let powers = spectra.spectrograms.slice(s![.., .., first..last]);
-        let rebuild = Reconstruction::new(&piece, &job.stft, powers)?.noise(spectra.noise.clone())?;
+        let rebuild =
+            Reconstruction::new(&piece, &job.stft, powers)?.noise(spectra.noise.clone())?;
         let found = filter(&rebuild, observer)?;
         for (n, sample) in range.enumerate() {
             let weight = job.blocks.weight(block, sample);

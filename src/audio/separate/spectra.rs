@@ -5,8 +5,8 @@ use ndarray::{Array1, Array2, Array3, Axis, s};
 use super::options::Method;
 use super::search::{Search, noise_of_recording, problem};
 use super::separator::Job;
-use crate::audio::spectrogram::{self, Remainder};
 use crate::audio::noise;
+use crate::audio::spectrogram::{self, Remainder};
 use crate::error::Result;
 use crate::observer::Observer;
 
@@ -20,11 +20,7 @@ pub(super) struct Spectra {
     pub spectrograms: Array3<f64>,
 }
 
-pub(super) fn spectra(
-    job: &Job<'_>,
-    search: &Search,
-    observer: &mut dyn Observer,
-) -> Result<Spectra> {
+pub(super) fn spectra(job: &Job<'_>, search: &Search, observer: &dyn Observer) -> Result<Spectra> {
     let sources = job.separator.sources;
     let frames = job.stft.frames(job.recording.len());
     let shape = (sources, job.stft.frequencies(), frames);
@@ -50,8 +46,7 @@ pub(super) fn spectra(
         for t in 0..heard.dim().2.min(frames - first) {
             let at = ((first + t) * job.stft.hop()).min(job.recording.len() - 1);
             let weight = job.blocks.weight(block, at);
-            for (all, part) in
-                [(&mut spectra.masks, &masks), (&mut spectra.spectrograms, &powers)]
+            for (all, part) in [(&mut spectra.masks, &masks), (&mut spectra.spectrograms, &powers)]
             {
                 let mut all = all.slice_mut(s![.., .., first + t]);
                 all.scaled_add(weight, &part.slice(s![.., .., t]));

@@ -47,6 +47,9 @@ impl Separation {
         }
         let scorer = Scorer::new(engine, &self.options, &[scene]);
         let scores = scorer.scores(&candidates, observer)?;
-        Ok(scores.into_iter().map(|score| if score == f64::INFINITY { f64::NAN } else { score }).collect())
+        Ok(scores
+            .into_iter()
+            .map(|score| if score == f64::INFINITY { f64::NAN } else { score })
+            .collect())
     }
 }

@@ -57,7 +57,11 @@ impl<'a> Scorer<'a> {
         Ok(of_scenes.into_iter().map(best).collect())
     }
 
-    pub(super) fn scores(&self, candidates: &[Candidate], observer: &dyn Observer) -> Result<Vec<f64>> {
+    pub(super) fn scores(
+        &self,
+        candidates: &[Candidate],
+        observer: &dyn Observer,
+    ) -> Result<Vec<f64>> {
         let leaves = self.scenes[0].microphones - 1;
         let scenes: Vec<&Scene> = self.scenes.iter().collect();
         let Options { relaxation, outlier, inner_iterations, .. } = *self.options;

@@ -167,9 +167,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     }
     session.lap("read");
     let separator = arguments.separator(&recording)?;
-    let engine = if arguments.is_transport() { session.open_device()? } else { session.host() };
+    let (engine, mut watch) = match arguments.is_transport() {
+        true => (session.open_device()?, session.watch_delays()),
+        false => (session.host(), session.watch_changes()),
+    };
     let begin = Instant::now();
-    let mut watch = session.watch_delays();
     let separated = separator.separate_with(&recording, &engine, &mut watch)?;
     drop(watch);
     let seconds = begin.elapsed().as_secs_f64();
@@ -216,9 +218,14 @@ impl Arguments {
     fn check(&self) -> Result<()> {
         if !self.is_transport() && self.filter != FilterOption::Auto {
             let problem = "the method makes its sound in its own way";
-            return Err(Error::parameter("--filter", problem, "leave it out, or use --method robust"));
+            return Err(Error::parameter(
+                "--filter",
+                problem,
+                "leave it out, or use --method robust",
+            ));
         }
-        for (option, folder) in [("--out", Some(&self.out)), ("--pictures", self.pictures.as_ref())] {
+        for (option, folder) in [("--out", Some(&self.out)), ("--pictures", self.pictures.as_ref())]
+        {
             if let Some(folder) = folder.filter(|folder| folder.is_file()) {
                 let problem = format!("{} is a file", folder.display());
                 return Err(Error::parameter(option, problem, "name a folder"));

@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
+use gaspard::Result;
 use gaspard::audio::baselines::gcc_phat;
 use gaspard::audio::separate::{Delays, NoiseLevel};
 use gaspard::audio::transport::Start;
 use gaspard::audio::{DelaySearch, Recording, Separator, Stft};
-use gaspard::Result;
 use ndarray::Array2;
 use serde::Serialize;
 
@@ -22,15 +22,24 @@ use crate::cli::tdoa::{self, Delay};
 pub(in crate::cli) struct SearchArguments {
     /// What is known of the noise: white or coloured, at a level that is estimated; none; or the
     /// variance of white noise
-    #[arg(long, value_name = "white|coloured|none|VARIANCE", default_value = "white",
-          allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "white|coloured|none|VARIANCE",
+        default_value = "white",
+        allow_hyphen_values = true
+    )]
     noise: NoiseOption,
     /// Where the search of delays starts: on a grid, at random, at peaks of the correlation of
     /// spectrograms or of gcc-phat, or at given delays in samples, written as for simulate
-    #[arg(long, value_name = "grid|random|spectrogram|gcc-phat|D,D,...", default_value = "grid",
-          allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "grid|random|spectrogram|gcc-phat|D,D,...",
+        default_value = "grid",
+        allow_hyphen_values = true
+    )]
     start: StartOption,
-    /// How many starts there are at random, or from the best of the grid [default: 10 and 5]
+    /// How many starts there are at random, or from the best of the grid [default: 10 at
+    /// random; of the grid 5, and 20 for more than two sources]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     starts: Option<u16>,
     /// Search delays at this rate, where that of the recording is higher; 8000 is faster
@@ -54,7 +63,8 @@ impl FromStr for NoiseOption {
             "coloured" => NoiseLevel::Coloured,
             "none" => NoiseLevel::None,
             _ => NoiseLevel::Variance(
-                text.parse().map_err(|_| "neither white, coloured, none nor a number".to_owned())?,
+                text.parse()
+                    .map_err(|_| "neither white, coloured, none nor a number".to_owned())?,
             ),
         }))
     }
@@ -100,7 +110,10 @@ impl SearchArguments {
             Ok(Start::Given(vec![samples / Stft::at_rate(rate)?.hop() as f64]))
         };
         let start = match &self.start {
-            StartOption::Grid => Start::Grid { step: None, top: self.starts.map_or(5, usize::from) },
+            StartOption::Grid => Start::Grid {
+                step: None,
+                top: self.starts.map_or(Separator::starts(sources), usize::from),
+            },
             StartOption::Random => {
                 Start::Random { starts: self.starts.map_or(10, usize::from), seed }
             }
@@ -117,7 +130,8 @@ impl SearchArguments {
             }
         };
         let separator = separator.noise(self.noise.0).start(start).block(self.block);
-        let separator = self.delay_rate.map_or(separator.clone(), |rate| separator.delay_rate(rate));
+        let separator =
+            self.delay_rate.map_or(separator.clone(), |rate| separator.delay_rate(rate));
         Ok(match max_lag {
             Some(lag) => separator.max_lag(lag as f64 / f64::from(rate)),
             None => separator,
@@ -160,9 +174,8 @@ impl Found {
             gap: search.and_then(|search| search.gap),
             starts: search.map(|search| {
                 let best = &search.seeds[0].end;
-                let near = |end: &Array2<f64>| {
-                    end.iter().zip(best).all(|(a, b)| (a - b).abs() <= 0.5)
-                };
+                let near =
+                    |end: &Array2<f64>| end.iter().zip(best).all(|(a, b)| (a - b).abs() <= 0.5);
                 [search.seeds.len(), search.seeds.iter().filter(|seed| near(&seed.end)).count()]
             }),
             converged: search.is_none_or(|search| search.converged),
