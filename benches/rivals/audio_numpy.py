@@ -25,8 +25,8 @@ def separate(channels, rate):
     rest = cleaned(power, level)
     spectra = Scene(rest).masks(ends) * rest[0]
     fine = window // 4
-    v = np.maximum(interpolated(spectra, hop, fine, len(channels[0])), 1e-12 * spectra.max())
     mixture = stft(channels[0], window, fine)
+    v = np.maximum(interpolated(spectra, fine / hop, mixture.shape[1]), 1e-12 * spectra.max())
     masked = [istft(mixture * s / (v.sum(0) + level), window, fine, len(channels[0])) for s in v]
     delays = refined(masked, channels[1], ends * hop, hop)
     sources = [aligned(channels, v, level, delays, k, window, fine) for k in (0, 1)]
@@ -69,10 +69,9 @@ def cleaned(power, level):
     return np.maximum(power - level, 1e-3 * power)
 
 
-def interpolated(spectra, hop, fine, samples):
-    """At the frames of a finer hop, linear in time."""
-    frames, _ = framed(samples, 2, fine)
-    at = np.clip(np.arange(frames) * fine / hop, 0, spectra.shape[2] - 1)
+def interpolated(spectra, step, frames):
+    """At so many frames, one a step, linear in time."""
+    at = np.clip(np.arange(frames) * step, 0, spectra.shape[2] - 1)
     before = np.minimum(at.astype(int), spectra.shape[2] - 2)
     share = at - before
     return spectra[..., before] * (1 - share) + spectra[..., before + 1] * share
