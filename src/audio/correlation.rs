@@ -33,9 +33,17 @@ impl Correlation {
         self.values[step.rem_euclid(self.values.len() as isize) as usize]
     }
 
-    /// Steps in a sample.
-    pub(crate) fn upsampling(&self) -> usize {
-        self.upsampling
+    /// The value at any lag in samples of the correlation that [`Correlation::new`] makes of this.
+    pub(crate) fn exactly(cross: &[Complex64], length: usize, lag: f64) -> f64 {
+        let turn = Complex64::cis(2.0 * std::f64::consts::PI * lag / length as f64);
+        let ends = if length.is_multiple_of(2) { 2 } else { 1 };
+        let (mut phase, mut sum) = (turn, Complex64::ZERO);
+        for value in &cross[1..=cross.len() - ends] {
+            sum += value * phase;
+            phase *= turn;
+        }
+        let last = if ends == 2 { (cross[cross.len() - 1] * phase).re } else { 0.0 };
+        (cross[0].re + 2.0 * sum.re + last) / length as f64
     }
 
     /// Values at all lags up to `most` samples to either side, and the lag of the first in samples.
@@ -118,6 +126,11 @@ mod tests {
         for upsampling in [1, 2, 8] {
             let found = Correlation::new(cross.clone(), length, upsampling).within(15);
             assert_eq!(found.values.len(), 30 * upsampling + 1);
+            for step in -15 * upsampling as isize..=15 * upsampling as isize {
+                let exact = Correlation::exactly(&cross, length, step as f64 / upsampling as f64);
+                let found = found.values[(step + 15 * upsampling as isize) as usize];
+                assert!((found - exact).abs() < 1e-12, "{upsampling} {step}");
+            }
             for d in -15..=15_isize {
                 let pairs =
                     (0..20).filter_map(|n| Some((n, usize::try_from(n as isize + d).ok()?)));

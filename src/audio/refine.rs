@@ -10,8 +10,10 @@ use super::recording::Recording;
 use super::signal::spectrum;
 use crate::error::{Error, Result};
 
-/// Steps in a sample, between which a parabola is laid.
-const UPSAMPLING: usize = 8;
+/// Steps in a sample, among which the highest value is looked for.
+const COARSE: usize = 2;
+/// Steps in a sample around it, between which a parabola is laid.
+const FINE: usize = 8;
 
 /// The delays (source, microphone) at which sources as they were rebuilt at microphone 1
 /// (source, sample) correlate most with what the other microphones recorded: not further from
@@ -80,8 +82,7 @@ impl CrossSpectra {
             .par_iter()
             .zip(&self.sums)
             .map(|(&(k, l), sum)| {
-                let correlation = Correlation::new(sum.clone(), self.length, UPSAMPLING);
-                highest(&correlation, delays[[k, l]], reach.min(half_gap(delays, k, l)))
+                highest(sum, self.length, delays[[k, l]], reach.min(half_gap(delays, k, l)))
             })
             .collect();
         let mut refined = delays.to_owned();
@@ -98,22 +99,31 @@ fn half_gap(delays: ArrayView2<'_, f64>, source: usize, microphone: usize) -> f6
     0.5 * gaps.fold(f64::INFINITY, f64::min)
 }
 
-/// The lag of the largest value within `reach` of a lag.
-fn highest(correlation: &Correlation, around: f64, reach: f64) -> f64 {
-    let steps = correlation.upsampling() as f64;
-    let first = ((around - reach) * steps).ceil() as isize;
-    let last = ((around + reach) * steps).floor() as isize;
-    let peak = (first..=last).map(|step| (step, correlation.at(step)));
-    let Some((step, value)) = peak.reduce(|a, b| if b.1 > a.1 { b } else { a }) else {
+/// The lag of the largest value within `reach` of a lag: on a grid first, and then around the highest
+/// value there.
+fn highest(cross: &[Complex64], length: usize, around: f64, reach: f64) -> f64 {
+    let correlation = Correlation::new(cross.to_vec(), length, COARSE);
+    let within = |around: f64, reach: f64, steps: f64| {
+        ((around - reach) * steps).ceil() as isize..=((around + reach) * steps).floor() as isize
+    };
+    let larger = |a: (isize, f64), b: (isize, f64)| if b.1 > a.1 { b } else { a };
+    let coarse = within(around, reach, COARSE as f64);
+    let Some((step, _)) = coarse.map(|step| (step, correlation.at(step))).reduce(larger) else {
         return around;
     };
-    let [before, after] = [step - 1, step + 1].map(|step| correlation.at(step));
-    let bend = before - 2.0 * value + after;
+    let lag = |step: isize| step as f64 / FINE as f64;
+    let at = |step: isize| Correlation::exactly(cross, length, lag(step));
+    let near = within(step as f64 / COARSE as f64, 1.0 / COARSE as f64, FINE as f64);
+    let inside = within(around, reach, FINE as f64);
+    let fine = near.filter(|step| inside.contains(step)).map(|step| (step, at(step)));
+    let Some((step, value)) = fine.reduce(larger) else { return around };
     // Where values still rise beyond the reach, or all are zero, no parabola has its vertex here.
     if value <= 0.0 {
         return around;
     }
+    let [before, after] = [step - 1, step + 1].map(at);
+    let bend = before - 2.0 * value + after;
     let peaked = bend < 0.0 && before <= value && after <= value;
     let shift = if peaked { 0.5 * (before - after) / bend } else { 0.0 };
-    (step as f64 + shift) / steps
+    lag(step) + shift / FINE as f64
 }

@@ -2,11 +2,10 @@
 
 use std::f64::consts::TAU;
 
-use nalgebra::DVector;
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis};
 
 use super::{Complex, by_frequency};
-use crate::audio::complex::{Matrix, inverse, load, mean_diagonal};
+use crate::audio::complex::{Matrix, load, mean_diagonal, solve};
 use crate::audio::recording::Recording;
 use crate::audio::signal::{delayed, stacked};
 use crate::audio::spectrogram::between;
@@ -100,17 +99,19 @@ impl Filter<'_> {
             })
             .collect();
         let mut found = Array2::zeros((1, frames));
+        let mut covariance = Matrix::zeros(microphones, microphones);
+        let mut mixture = vec![Complex::ZERO; microphones];
+        let mut amplitudes = vec![0.0; microphones];
         for t in 0..frames {
             let power = powers[[target, t]];
-            let mut covariance = Matrix::from_element(microphones, microphones, power.into());
+            covariance.fill(power.into());
             load(&mut covariance, self.noise[f]);
             for ((Interferer { offsets, .. }, row), coherence) in
                 interferers.iter().zip(&rows).zip(&coherences)
             {
-                let amplitudes: Vec<f64> = offsets
-                    .iter()
-                    .map(|offset| within(row, t as f64 - offset / hop).sqrt())
-                    .collect();
+                for (amplitude, offset) in amplitudes.iter_mut().zip(offsets) {
+                    *amplitude = within(row, t as f64 - offset / hop).sqrt();
+                }
                 for l in 0..microphones {
                     for q in 0..microphones {
                         let both = amplitudes[l] * amplitudes[q];
@@ -120,8 +121,9 @@ impl Filter<'_> {
             }
             let regular = REGULAR * mean_diagonal(&covariance);
             load(&mut covariance, regular);
-            let mixture: DVector<Complex> = mixtures.column(t).to_vec().into();
-            found[[0, t]] = (inverse(covariance)? * mixture).sum() * power;
+            mixture.iter_mut().zip(mixtures.column(t)).for_each(|(to, from)| *to = *from);
+            solve(&mut covariance, &mut mixture)?;
+            found[[0, t]] = mixture.iter().sum::<Complex>() * power;
         }
         Ok(found)
     }

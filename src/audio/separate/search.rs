@@ -16,6 +16,8 @@ use crate::observer::Observer;
 const MOST_BLOCKS: usize = 8;
 /// So many times the level of the noise is subtracted to find delays.
 const SUBTRACTED: f64 = 3.0;
+/// Iterations between two steps of the delays.
+const INNER: usize = 10;
 /// The share of all mass that is left out of the search, at frequencies where there is hardly any.
 const NEGLIGIBLE: f64 = 1e-3;
 /// Lags along one axis of a landscape, at most.
@@ -199,8 +201,13 @@ impl Heard {
             let rows = heaviest(&spectrograms);
             spectrograms.iter_mut().for_each(|power| *power = power.select(Axis(0), &rows));
         }
+        let problem = match job.separator.method {
+            // With an outlier source plans are near their end after few iterations.
+            Method::Robust => problem(job, &spectrograms)?.inner_iterations(INNER),
+            _ => problem(job, &spectrograms)?,
+        };
         // Masks are made later, of spectrograms less cleaned.
-        Ok(problem(job, &spectrograms)?
+        Ok(problem
             .start(job.separator.start.clone())
             .plan(job.separator.plan)
             .max_lag(self.max_lag(job))

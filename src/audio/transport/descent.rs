@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::options::{Options, Plan};
 use super::planner::{Delays, Planner, Report};
-use super::solution::TracePoint;
+use super::solution::{SAME, TracePoint};
 use crate::error::Result;
 use crate::observer::{Observer, Progress};
 
@@ -46,7 +46,8 @@ impl Descent {
     }
 }
 
-/// Runs all descents at once; true if it was interrupted.
+/// Runs all descents at once; true if it was interrupted. Those that have met by the end of a stage go
+/// on as one.
 pub(super) fn descend(
     planner: &mut dyn Planner,
     options: &Options,
@@ -56,11 +57,17 @@ pub(super) fn descend(
 ) -> Result<bool> {
     let stages: &[f64] = if options.plan == Plan::Exact { &[0.0] } else { &options.epsilons };
     let mut steps = 0;
-    for (stage, &epsilon) in stages.iter().enumerate() {
+    let mut interrupted = false;
+    let mut leaders: Vec<usize> = (0..descents.len()).collect();
+    'stages: for (stage, &epsilon) in stages.iter().enumerate() {
         planner.begin(epsilon)?;
         let last = stage + 1 == stages.len();
         let still = if last { STILL } else { NEARLY_STILL };
-        let mut running = vec![true; descents.len()];
+        if stage > 0 {
+            join(descents, &mut leaders);
+        }
+        let leads = |(place, leader): (usize, &usize)| place == *leader;
+        let mut running: Vec<bool> = leaders.iter().enumerate().map(leads).collect();
         let limit = options.outer_iterations * if last { 1 + SETTLING } else { 1 };
         for step in 0..limit {
             if step == options.outer_iterations {
@@ -96,14 +103,40 @@ pub(super) fn descend(
                 part: (1, 1),
             };
             if observer.progress(&progress) == ControlFlow::Break(()) || observer.interrupted() {
-                return Ok(true);
+                interrupted = true;
+                break 'stages;
             }
             if left == 0 {
                 break;
             }
         }
     }
-    Ok(false)
+    for (place, leader) in leaders.into_iter().enumerate() {
+        if leader != place {
+            let end = descents[leader].clone();
+            descents[place] = Descent { start: descents[place].start.clone(), ..end };
+        }
+    }
+    Ok(interrupted)
+}
+
+/// Descents that are where one before them is follow that one from now on.
+fn join(descents: &mut [Descent], leaders: &mut [usize]) {
+    for place in 1..descents.len() {
+        let this = &descents[place];
+        let near = |other: &Descent| {
+            let mut pairs = this.delays.iter().zip(&other.delays);
+            this.scene == other.scene && pairs.all(|(a, b)| (a - b).abs() <= SAME)
+        };
+        let met = |other: &usize| leaders[*other] == *other && near(&descents[*other]);
+        if leaders[place] == place
+            && let Some(leader) = (0..place).find(met)
+        {
+            leaders[place] = leader;
+            // It is out of the running for the best.
+            descents[place].cost = f64::INFINITY;
+        }
+    }
 }
 
 /// Stops all descents but the best one of each scene: the first one of those that cost as little.

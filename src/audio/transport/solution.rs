@@ -8,7 +8,7 @@ use super::planner::Delays;
 use crate::error::{Error, Result};
 
 /// Delays apart from one another by no more than this, in frames, are the same end point.
-const SAME: f64 = 0.5;
+pub(super) const SAME: f64 = 0.5;
 
 /// Delays and masks of the sources of one recording. Delays are in frames: a source with a delay of
 /// 2 at a microphone reaches it two frames later than the first one.

@@ -7,9 +7,7 @@ use rayon::prelude::*;
 
 use super::lags::BLOCK;
 use super::scaling::{Account, plain, scale, total};
-use super::{
-    ACCOUNT, Extent, Held, LagRow, LagTable, Rounds, plus, product, times, workgroup_size,
-};
+use super::{ACCOUNT, Extent, Held, LagRow, LagTable, Rounds, product, times, workgroup_size};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
 use crate::kernels::vector::{NOTHING, ln};
@@ -201,10 +199,7 @@ impl Twin<'_> {
         {
             product::<LOGS, FUSED>(row, sign, other, &mut seen);
             let behind = background::<LOGS, FUSED>(outlier, other);
-            for (i, u) in u.get().iter().enumerate() {
-                let seen = plus::<LOGS, FUSED>(seen[i], behind);
-                account.add::<LOGS, FUSED>(law, target[i], *u, seen);
-            }
+            account.add_all::<LOGS, FUSED>(law, target, u.get(), &seen, behind);
         }
         let [rows, cols] = accounts;
         let share = self.masses[place];

@@ -364,10 +364,8 @@ impl Twin<'_> {
             }
             let behind = star.background::<LOGS>(microphone);
             let account = if microphone == 0 { &mut centre } else { &mut leaf_sums };
-            for (i, u) in star.scalings[microphone].get().iter().enumerate() {
-                let seen = plus::<LOGS, FUSED>(seen[i], behind);
-                account.add::<LOGS, FUSED>(law, target(microphone)[i], *u, seen);
-            }
+            let u = star.scalings[microphone].get();
+            account.add_all::<LOGS, FUSED>(law, target(microphone), u, &seen, behind);
         }
         numbers.copy_from_slice(&[
             share * (centre.dual + leaf_sums.dual - centre.mass),
