@@ -1,4 +1,5 @@
 //! gaspard
+pub mod audio;
 pub mod bench;
 pub mod check;
 pub mod dynamic;

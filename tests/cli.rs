@@ -19,6 +19,10 @@ mod gromov;
 mod interrupt;
 #[path = "cli/refusals.rs"]
 mod refusals;
+#[path = "cli/separate.rs"]
+mod separate;
+#[path = "cli/sound.rs"]
+mod sound;
 #[path = "cli/transport.rs"]
 mod transport;
 #[path = "cli/tree.rs"]
@@ -42,7 +46,9 @@ fn devices_are_listed_for_people_and_machines() {
 #[test]
 fn every_command_explains_itself_with_an_example() {
     let place = Workplace::new();
-    for command in ["transport", "barycenter", "tree", "dynamic", "devices"] {
+    for command in
+        ["transport", "barycenter", "tree", "dynamic", "separate", "tdoa", "simulate", "devices"]
+    {
         let help = place.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains("Example:"), "{command}");

@@ -43,7 +43,8 @@ fn stems(root: &Path, ending: &str, without: &[&str]) -> BTreeSet<String> {
         }
         for file in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
             let stem = file.file_stem().unwrap().to_str().unwrap();
-            let is_kernel = !["lines", "mod", "paraboloid", "properties"].contains(&stem);
+            let is_kernel =
+                !["lags", "lines", "mod", "paraboloid", "properties", "scaling"].contains(&stem);
             if file.extension().is_some_and(|found| found == ending) && is_kernel {
                 found.insert(format!("{name}/{stem}"));
             }

@@ -4,6 +4,7 @@
 //! that what is compared is the kernel alone. What a case allows is a small multiple of what
 //! rounding to f32 explains; where a device errs by more, its results cannot be trusted.
 
+mod audio;
 mod ceilings;
 mod couplings;
 mod dynamic;
@@ -77,6 +78,7 @@ pub fn run(
         flows::cases,
         laws::cases,
         flat::cases,
+        audio::cases,
         solves::cases,
     ] {
         for case in list(&mut Random::new(seed))? {

@@ -14,8 +14,11 @@ mod inputs;
 mod interrupt;
 mod options;
 mod outputs;
+mod separate;
 mod session;
+mod simulate;
 mod status;
+mod tdoa;
 mod transfer;
 mod transport;
 mod tree;
@@ -52,6 +55,9 @@ enum Command {
     Transfer(Box<transfer::Arguments>),
     Dynamic(Box<dynamic::Arguments>),
     Flat(Box<flat::Arguments>),
+    Separate(Box<separate::Arguments>),
+    Tdoa(Box<tdoa::Arguments>),
+    Simulate(simulate::Arguments),
     Bench(bench::Arguments),
     Check(check::Arguments),
     Devices(devices::Arguments),
@@ -67,6 +73,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Transfer(arguments) => transfer::run(&arguments),
         Command::Dynamic(arguments) => dynamic::run(&arguments),
         Command::Flat(arguments) => flat::run(&arguments),
+        Command::Separate(arguments) => separate::run(&arguments),
+        Command::Tdoa(arguments) => tdoa::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),

@@ -111,6 +111,16 @@ impl<'a> Session<'a> {
         Watch::new(self.common.quiet, "bounds off by")
     }
 
+    /// Watches a search of delays.
+    pub(super) fn watch_delays(&self) -> Watch {
+        Watch::new(self.common.quiet, "delays moved by")
+    }
+
+    /// Watches an iteration whose residual is a change.
+    pub(super) fn watch_changes(&self) -> Watch {
+        Watch::new(self.common.quiet, "change")
+    }
+
     /// Watches the training of a network.
     pub(super) fn watch_epochs(&self) -> Watch {
         Watch::new(self.common.quiet, "epochs left")

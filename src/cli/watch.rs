@@ -101,6 +101,19 @@ impl Observer for Watch {
     }
 }
 
+/// Shows nothing, and passes Ctrl-C on.
+pub(super) struct Interrupts;
+
+impl Observer for Interrupts {
+    fn progress(&mut self, _: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn interrupted(&self) -> bool {
+        interrupt::requested()
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Display::Bar(bar) = &self.display {

@@ -1,4 +1,4 @@
-//! Files in and out: NumPy arrays and pictures.
+//! Files in and out: NumPy arrays, pictures and sound.
 //!
 //! Readers believe no header before they have checked it against the size of the file. Writers
 //! finish a file under another name before they give it its own, so that nobody ever sees half of
@@ -7,6 +7,7 @@
 pub mod image;
 pub mod npy;
 pub mod npz;
+pub mod wav;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};

@@ -4,6 +4,7 @@
 //! that holds the arrays, and the CPU twin, written from the formula. Work lists ("tiles") and
 //! scratch are made once, in a plan; nothing is allocated in a loop.
 
+pub(crate) mod audio;
 pub(crate) mod ceiling;
 pub(crate) mod dynamic;
 pub(crate) mod flat;
@@ -26,6 +27,9 @@ pub(crate) const MULTIPLY_ADDS_PER_EXPONENTIAL: f64 = 8.0;
 
 /// Every shader, for validation and for `gaspard check`.
 pub(crate) const SHADERS: &[&Shader] = &[
+    &audio::band_sinkhorn::SHADER,
+    &audio::lag_profile::SHADER,
+    &audio::star_sinkhorn::SHADER,
     &ceiling::copy::SHADER,
     &ceiling::exponential::SHADER,
     &ceiling::multiply_add::SHADER,

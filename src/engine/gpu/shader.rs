@@ -62,6 +62,7 @@ const COMMON: &[(&str, &str)] = common![
     "cost",
     "fourier",
     "index",
+    "lags",
     "law",
     "logsumexp",
     "metric",

@@ -1,7 +1,6 @@
 //! Axes, curves and a legend, by `plotters`.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use image::RgbImage;
 use plotters::element::{Circle, DashedPathElement, PathElement};
@@ -9,6 +8,7 @@ use plotters::prelude::*;
 
 use super::{Chart, Curve, Look};
 use crate::error::{Error, Result};
+use crate::report::letters::{self, FONT};
 
 /// Colours that differ also for the colour-blind (Okabe and Ito), in the order of the curves.
 const COLOURS: [RGBColor; 7] = [
@@ -23,7 +23,6 @@ const COLOURS: [RGBColor; 7] = [
 const GREY: RGBColor = RGBColor(110, 110, 110);
 const FAINT: RGBColor = RGBColor(232, 232, 232);
 
-const FONT: &str = "sans-serif";
 /// Heights of letters, in pixels.
 const TITLE: u32 = 20;
 const LETTERS: u32 = 15;
@@ -35,18 +34,9 @@ const RADIUS: u32 = 3;
 const DASH: u32 = 7;
 const GAP: u32 = 5;
 
-/// Whether there are letters to write with; they are loaded once.
-fn letters() -> bool {
-    static LOADED: OnceLock<bool> = OnceLock::new();
-    let load = || plotters::style::register_font(FONT, FontStyle::Normal, dejavu::sans::regular());
-    *LOADED.get_or_init(|| load().is_ok())
-}
-
 pub(super) fn draw(chart: &Chart, across: Range<f64>, up: Range<f64>) -> Result<RgbImage> {
     let fail = |reason: String| Error::data("the chart", reason, "please report this");
-    if !letters() {
-        return Err(fail("its font cannot be read".into()));
-    }
+    letters::load()?;
     let (width, height) = chart.size;
     let mut pixels = vec![0; 3 * width as usize * height as usize];
     paint(chart, across, up, &mut pixels).map_err(|error| fail(error.to_string()))?;

@@ -1,0 +1,193 @@
+//! `gaspard tdoa`: how much later each source reaches one microphone than another.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::ValueEnum;
+use gaspard::audio::baselines::{gcc_phat, mccc};
+use gaspard::audio::separate::Delays;
+use gaspard::audio::{DelaySearch, Recording, Separator, Stft};
+use gaspard::io::wav;
+use gaspard::report::record::RunRecord;
+use gaspard::{Engine, Error, Result};
+use ndarray::Array2;
+use serde::Serialize;
+
+use super::interrupt;
+use super::options::Common;
+use super::separate::{Found, SearchArguments};
+use super::session::Session;
+use super::status::{Status, Summary};
+
+const EXAMPLE: &str = "\
+Example:
+  gaspard tdoa mix.wav --sources 2 --json -
+      The delays of two sources at every microphone but the first.
+
+  gaspard tdoa left.wav right.wav --sources 1 --method gcc-phat --max-lag 40 --min-distance 2
+      One source at two microphones that are close to each other.";
+
+/// Time differences of arrival of several sources
+///
+/// Delays are positive where a source reaches a microphone later than microphone 1. Sources and
+/// microphones count from 1.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Arguments {
+    /// The recording: one .wav file with a channel for each microphone, or several files
+    #[arg(value_name = "FILE.wav", required = true)]
+    files: Vec<PathBuf>,
+    /// How many sources there are
+    #[arg(long, value_name = "NUMBER")]
+    sources: usize,
+    /// How delays are found
+    #[arg(long, value_enum, value_name = "HOW", default_value = "transport")]
+    method: MethodOption,
+    /// The largest delay, in samples [default: 0.3 s, or less where the recording is shorter]
+    #[arg(long, value_name = "SAMPLES")]
+    max_lag: Option<usize>,
+    /// Sources whose delays differ by no more samples are one, with gcc-phat and mccc [default: 12.5 ms]
+    #[arg(long, value_name = "SAMPLES", allow_negative_numbers = true)]
+    min_distance: Option<f64>,
+    /// Samples of a frame, in which delays are reported too [default: 25 ms]
+    #[arg(long, value_name = "SAMPLES")]
+    hop: Option<usize>,
+    #[command(flatten)]
+    transport: SearchArguments,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `--method`, in the words of clap and of JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum MethodOption {
+    /// Optimal transport of spectrograms, then correlation of the sources that it separates
+    Transport,
+    /// Peaks of the generalised cross-correlation with phase transform
+    GccPhat,
+    /// Peaks of the multichannel cross-correlation coefficient
+    Mccc,
+}
+
+/// One delay in JSON.
+#[derive(Serialize)]
+pub(super) struct Delay {
+    source: usize,
+    microphone: usize,
+    frames: f64,
+    samples: f64,
+    seconds: f64,
+}
+
+/// Delays (source, microphone) in samples one by one, in frames of `hop` samples or 25 ms too.
+pub(super) fn listed(delays: &Array2<f64>, rate: u32, hop: Option<usize>) -> Result<Vec<Delay>> {
+    let hop = match hop {
+        Some(0) => return Err(Error::parameter("--hop", "it is 0", "use at least one sample")),
+        Some(hop) => hop,
+        None => Stft::at_rate(rate)?.hop(),
+    };
+    let delay = |((source, microphone), samples): ((usize, usize), &f64)| Delay {
+        source: source + 1,
+        microphone: microphone + 1,
+        frames: samples / hop as f64,
+        samples: *samples,
+        seconds: samples / f64::from(rate),
+    };
+    Ok(delays.indexed_iter().filter(|((_, microphone), _)| *microphone > 0).map(delay).collect())
+}
+
+#[derive(Serialize)]
+struct Results {
+    #[serde(flatten)]
+    found: Found,
+    method: MethodOption,
+    rate: u32,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    results: &'a Results,
+    record: RunRecord,
+}
+
+impl Summary for Results {
+    fn status(&self) -> Status {
+        self.found.status()
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        self.found.numbers()
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+    let common = &arguments.common;
+    let mut session = Session::begin(common, None, [])?;
+    let recording = wav::read_all(&arguments.files)?;
+    for remark in recording.remarks() {
+        session.warn(&remark.to_string());
+    }
+    session.lap("read");
+    let engine = match arguments.method {
+        MethodOption::Transport => session.open_device()?,
+        _ => session.host(),
+    };
+    let begin = Instant::now();
+    let delays = arguments.find(&recording, &engine, &session)?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let interrupted = interrupt::requested();
+    let found = Found::new(Some(&delays), &recording, arguments.hop, interrupted)?;
+    let results = Results { found, method: arguments.method, rate: recording.rate(), seconds };
+    session.lap("solve");
+    let microphones = recording.microphones();
+    let sources = arguments.sources;
+    session.note(&format!("{sources} sources at {microphones} microphones, in {seconds:.2} s"));
+    results.found.say(&session, common)?;
+    session.finish(&engine, &results, |record| Report { results: &results, record })
+}
+
+impl Arguments {
+    fn find(
+        &self,
+        recording: &Recording,
+        engine: &Engine,
+        session: &Session<'_>,
+    ) -> Result<Delays> {
+        let search = self.search(recording);
+        let samples = match self.method {
+            MethodOption::Transport => {
+                let separator = Separator::new(self.sources);
+                let (lag, seed) = (self.max_lag, self.common.seed);
+                let separator =
+                    self.transport.applied(separator, recording, self.sources, lag, seed)?;
+                return separator.delays_with(recording, engine, &mut session.watch_delays());
+            }
+            MethodOption::GccPhat => gcc_phat(recording, &search)?,
+            MethodOption::Mccc => mccc(recording, &search)?,
+        };
+        Ok(Delays { samples, search: None })
+    }
+
+    fn search(&self, recording: &Recording) -> DelaySearch {
+        let defaults = DelaySearch::new(self.sources, recording.rate());
+        let longest = defaults.max_lag.min(recording.len() - 1);
+        defaults
+            .max_lag(self.max_lag.unwrap_or(longest))
+            .min_distance(self.min_distance.unwrap_or(defaults.min_distance))
+    }
+}
+
+/// One line a delay.
+pub(super) fn table(delays: &[Delay]) -> String {
+    let lines = delays.iter().map(|Delay { source, microphone, frames, samples, seconds }| {
+        format!("{source:>6} {microphone:>10} {samples:>12.3} {frames:>10.4} {seconds:>11.7}\n")
+    });
+    let head = format!(
+        "{:>6} {:>10} {:>12} {:>10} {:>11}\n",
+        "source", "microphone", "samples", "frames", "seconds"
+    );
+    lines.fold(head, |text, line| text + &line)
+}
