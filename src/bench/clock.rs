@@ -14,13 +14,18 @@ const MAX_RUNS: usize = 1 << 16;
 /// is profiling, else those on the wall.
 pub(super) fn seconds(engine: &Engine, work: impl FnOnce() -> Result<()>) -> Result<f64> {
     let before = device_seconds(engine)?;
+    let wall = wall(engine, work)?;
+    let on_device = device_seconds(engine)? - before;
+    Ok(if on_device > 0.0 { on_device } else { wall })
+}
+
+/// Seconds on the wall until the work is done, that of the host with it.
+pub(super) fn wall(engine: &Engine, work: impl FnOnce() -> Result<()>) -> Result<f64> {
     engine.wait()?;
     let start = Instant::now();
     work()?;
     engine.wait()?;
-    let wall = start.elapsed().as_secs_f64();
-    let on_device = device_seconds(engine)? - before;
-    Ok(if on_device > 0.0 { on_device } else { wall })
+    Ok(start.elapsed().as_secs_f64())
 }
 
 /// True where [`seconds`] are the device's own, as soon as anything has run.

@@ -22,6 +22,7 @@
 //! [`EngineOptions::profile`](crate::EngineOptions) and the driver has timestamps, else those of
 //! the clock on the wall. The former leave out all that happens between two launches.
 
+mod audio;
 mod ceilings;
 mod clock;
 mod dynamic;
@@ -190,7 +191,8 @@ pub fn run(
     let context = Context { engine, ceilings: ceilings(engine)?, scale, quick: options.quick };
     let filter = options.filter.as_deref().unwrap_or_default().to_lowercase();
     let mut rows = Vec::new();
-    let cases = [kernels::cases, gromov::cases, dynamic::cases, flat::cases, solves::cases];
+    let cases =
+        [kernels::cases, gromov::cases, dynamic::cases, flat::cases, audio::cases, solves::cases];
     for case in cases.into_iter().flat_map(|list| list(&context)) {
         if !case.name.to_lowercase().contains(&filter) {
             continue;
