@@ -13,9 +13,11 @@ pub mod io;
 #[doc(hidden)]
 pub mod kernels;
 pub mod linear;
+mod numeric;
 pub mod observer;
 #[cfg(feature = "io")]
 pub mod report;
+mod validate;
 pub use engine::{Engine, EngineOptions, Selector};
 pub use error::{Error, Result};
 pub use geometry::{Cost, Geometry, Grid, Measure, Operator, Side, Support};

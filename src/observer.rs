@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use crate::error::Result;
+
 /// Where a solve stands, at a stop test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
@@ -21,6 +23,22 @@ pub struct Progress {
     pub running: (usize, usize),
     /// Where this solve is one of a sequence: which one, from 1, and of how many.
     pub part: (usize, usize),
+}
+
+impl Progress {
+    /// Of one problem that is still running, with no more to tell.
+    pub fn new(iteration: usize, max_iterations: usize, residual: f64, tolerance: f64) -> Self {
+        Self {
+            iteration,
+            max_iterations,
+            residual,
+            tolerance,
+            epsilon: None,
+            cost: None,
+            running: (1, 1),
+            part: (1, 1),
+        }
+    }
 }
 
 /// Watches a solve, and may stop it; what was computed until then is kept.
@@ -46,6 +64,67 @@ impl<F: FnMut(&Progress) -> ControlFlow<()>> Observer for F {
     fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
         self(progress)
     }
+}
+
+/// Tells of an iteration, and asks whether it shall be the last.
+pub(crate) fn stops(observer: &mut dyn Observer, progress: &Progress) -> bool {
+    observer.progress(progress).is_break() || observer.interrupted()
+}
+
+/// Remembers that an observer said stop, so that whatever comes next stops too: a closure says so once.
+pub(crate) struct Latched<'a> {
+    observer: &'a mut dyn Observer,
+    stopped: bool,
+}
+
+impl<'a> Latched<'a> {
+    pub(crate) fn new(observer: &'a mut dyn Observer) -> Self {
+        Self { observer, stopped: false }
+    }
+}
+
+impl Observer for Latched<'_> {
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        let flow = self.observer.progress(progress);
+        self.stopped |= flow.is_break();
+        flow
+    }
+
+    fn interrupted(&self) -> bool {
+        self.stopped || self.observer.interrupted()
+    }
+}
+
+/// Asks an observer whether to stop, and tells it nothing: of solves within an iteration.
+pub(crate) struct Untold<'a>(pub &'a dyn Observer);
+
+impl Observer for Untold<'_> {
+    fn progress(&mut self, _: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn interrupted(&self) -> bool {
+        self.0.interrupted()
+    }
+}
+
+/// Solves one part after another until one was interrupted; `solve` gets the number of the part, from
+/// 0, and tells whether it was.
+pub(crate) fn in_parts<T>(
+    parts: usize,
+    observer: &mut dyn Observer,
+    mut solve: impl FnMut(usize, &mut dyn Observer) -> Result<(T, bool)>,
+) -> Result<Vec<T>> {
+    let mut solutions = Vec::with_capacity(parts);
+    for part in 0..parts {
+        let mut observer = Part { observer: &mut *observer, part: (part + 1, parts) };
+        let (solution, interrupted) = solve(part, &mut observer)?;
+        solutions.push(solution);
+        if interrupted {
+            break;
+        }
+    }
+    Ok(solutions)
 }
 
 /// One of a sequence of solves, for an observer that watches them all.

@@ -262,6 +262,17 @@ fn a_stopped_separation_says_so() {
         }
     }
     let scene = scene(20.0, 13);
+    // One that says so once, between two iterations.
+    for method in [Method::Robust, Method::Fdica, Method::Mnmf] {
+        let mut said = false;
+        let mut once = |_: &gaspard::Progress| match std::mem::replace(&mut said, true) {
+            false => std::ops::ControlFlow::Break(()),
+            true => std::ops::ControlFlow::Continue(()),
+        };
+        let separator = Separator::new(2).method(method);
+        let found = separator.separate_with(&scene.mixture, &Engine::cpu(), &mut once).unwrap();
+        assert!(found.interrupted, "{method:?}");
+    }
     let found = Separator::new(2).separate_with(&scene.mixture, &Engine::cpu(), &mut Stop).unwrap();
     assert!(found.interrupted && found.delays.unwrap().search.unwrap().interrupted);
     assert!(found.signals.iter().all(|sample| *sample == 0.0));

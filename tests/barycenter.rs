@@ -132,6 +132,17 @@ fn bad_weights_are_refused() {
 }
 
 #[test]
+fn debiasing_needs_costs_within_the_support() {
+    let a = blob(&[5], &[2.0], 1.0);
+    let costs = ndarray::Array2::from_shape_fn((5, 5), |(i, j)| i.abs_diff(j) as f64);
+    let problem = Barycenter::of(&[&a, &a]).support(a.support().clone());
+    let problem = problem.geometry(gaspard::Geometry::matrix(costs).unwrap());
+    assert!(problem.clone().solve(&gaspard::Engine::cpu()).is_ok());
+    let error = problem.debiased(true).solve(&gaspard::Engine::cpu()).unwrap_err();
+    assert!(error.to_string().contains("debiased barycenter"), "{error}");
+}
+
+#[test]
 fn an_observer_can_stop_the_solve_and_keep_its_result() {
     struct Impatient;
     impl Observer for Impatient {

@@ -75,7 +75,7 @@ fn a_shift_costs_its_square() {
             for density in solution.density.outer_iter() {
                 assert!((density.sum() / density.len() as f64 - 1.0).abs() < 1e-12);
             }
-            let path = solution.mean_path(&problem, 0);
+            let path = solution.mean_path(&problem, 0).unwrap();
             for (step, place) in path.outer_iter().enumerate() {
                 let wanted = 0.35 + 0.3 * step as f64 / steps as f64;
                 assert!(place.iter().all(|x| (x - wanted).abs() < 2e-3), "{place}, not {wanted}");

@@ -4,7 +4,7 @@ mod common;
 
 use common::{engines, naive};
 use gaspard::linear::exact::exact;
-use gaspard::{Cost, Geometry, Law, Measure, Support, Transport};
+use gaspard::{Control, Cost, Geometry, Law, Measure, Support, Transport};
 use ndarray::{Array1, Array2};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -253,4 +253,56 @@ fn laws_that_no_plan_can_meet_are_refused() {
             assert!(error.to_string().contains("no plan can meet"), "{error}");
         }
     }
+}
+
+#[test]
+fn the_epsilon_of_a_control_counts() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let (a, b) = (cloud(&mut rng, 8, 2), cloud(&mut rng, 9, 2));
+    let engine = gaspard::Engine::cpu();
+    let problem = Transport::between(&a, &b);
+    let solved = problem.clone().control(Control::new(0.07)).solve(&engine).unwrap();
+    assert_eq!(solved.details().epsilon, 0.07);
+    let solved = problem.clone().solve(&engine).unwrap();
+    assert_eq!(solved.details().epsilon, problem.default_epsilon().unwrap());
+    for (name, control) in [
+        ("max-iterations", Control { max_iterations: 0, ..Control::new(0.1) }),
+        ("annealing", Control { annealing: 1.0 + 1e-9, ..Control::new(0.1) }),
+        ("tolerance", Control { tolerance: Some(f64::INFINITY), ..Control::new(0.1) }),
+    ] {
+        let error = problem.clone().control(control).solve(&engine).unwrap_err();
+        assert!(error.to_string().starts_with(name), "{error}");
+    }
+}
+
+#[test]
+fn one_word_stops_all_problems_of_a_divergence() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let (a, b) = (cloud(&mut rng, 20, 2), cloud(&mut rng, 20, 2));
+    for engine in engines() {
+        let mut said = false;
+        let mut once = |_: &gaspard::Progress| match std::mem::replace(&mut said, true) {
+            false => std::ops::ControlFlow::Break(()),
+            true => std::ops::ControlFlow::Continue(()),
+        };
+        let problem = Transport::between(&a, &b).epsilon(1e-3);
+        let found = problem.divergence(&engine, &mut once).unwrap();
+        assert!(found.interrupted() && !found.converged());
+        for alone in [&found.self_a, &found.self_b] {
+            assert!(alone.details().interrupted && alone.details().iterations == 1);
+        }
+    }
+}
+
+#[test]
+fn geometries_that_are_none_are_refused() {
+    let corner = ndarray::array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
+    let great = |points: &Array2<f64>| {
+        Geometry::points(corner.clone(), points.clone(), Cost::GreatCircle(1.0))
+    };
+    assert!(great(&corner).is_ok());
+    for points in [ndarray::array![[0.6, 0.8]], ndarray::array![[1.0, 1.0, 0.0]]] {
+        assert!(great(&points).unwrap_err().to_string().contains("great circles"));
+    }
+    assert!(Geometry::Separable(Vec::new()).validate().is_err());
 }

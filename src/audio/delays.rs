@@ -49,7 +49,7 @@ impl DelaySearch {
             let problem = format!("{} samples", self.max_lag);
             let remedy =
                 format!("use 1 to {}: the recording has to be longer", recording.len() - 1);
-            return Err(Error::parameter("max_lag", problem, remedy));
+            return Err(Error::parameter("max-lag", problem, remedy));
         }
         if !(self.min_distance >= 0.0 && self.min_distance.is_finite()) {
             let problem = format!("{} samples", self.min_distance);

@@ -61,7 +61,6 @@ pub mod spectrogram;
 mod speech;
 mod stft;
 pub mod transport;
-mod watch;
 
 pub use delays::DelaySearch;
 pub use reconstruct::Reconstruction;

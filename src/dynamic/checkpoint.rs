@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, ArrayD};
 
+use super::law::Law;
 use super::run::Run;
 use super::space::Tie;
 use super::system::System;
@@ -82,7 +83,11 @@ impl Run {
             || Error::data("the checkpoint", "numbers are missing in it", "start without --resume");
         let find = |name: &str| checkpoint.find(name).ok_or_else(damaged);
         let &[iteration] = find(ITERATION)?.as_slice() else { return Err(damaged()) };
+        // Of numbers that are no counts none is left.
         self.iteration = iteration as usize;
+        if self.iteration as f64 != iteration {
+            return Err(damaged());
+        }
         if !self.pace.restore(&find(PACE)?) {
             return Err(damaged());
         }
@@ -98,7 +103,11 @@ impl Run {
                 coupling: known(numbers[6]),
             },
         };
-        self.trace = find(TRACE)?.chunks_exact(POINT).map(point).collect();
+        let trace = find(TRACE)?;
+        if !trace.len().is_multiple_of(POINT) {
+            return Err(damaged());
+        }
+        self.trace = trace.chunks_exact(POINT).map(point).collect();
         Ok(())
     }
 }
@@ -117,11 +126,11 @@ impl Problem {
             match &space.tie {
                 Tie::Particles | Tie::Density => {}
                 Tie::Coupled { law, bins } => {
-                    numbers.push(digest(law.on_masses().0.weights.iter()));
+                    numbers.extend(digest_of_law(law));
                     numbers.push(digest(bins.centres().iter()));
                 }
                 Tie::Frames(frames) => {
-                    numbers.push(digest(frames.law.on_masses().0.weights.iter()));
+                    numbers.extend(digest_of_law(&frames.law));
                     numbers.push(digest(frames.places.points().iter()));
                     numbers.extend([frames.stride as f64, frames.sweeps as f64]);
                     numbers.extend([frames.floor_or_default(), frames.epsilon_or_default()]);
@@ -130,6 +139,14 @@ impl Problem {
         }
         numbers
     }
+}
+
+/// What each cell is sent to, and with which weight.
+fn digest_of_law(law: &Law) -> [f64; 3] {
+    let sparse = law.on_masses().0;
+    let numbers = |all: &[u32]| all.iter().map(|number| f64::from(*number)).collect::<Vec<_>>();
+    let (starts, columns) = (numbers(&sparse.starts), numbers(&sparse.columns));
+    [digest(starts.iter()), digest(columns.iter()), digest(sparse.weights.iter())]
 }
 
 /// A number that changes with any bit of the values and with their order (FNV-1a), with as many bits

@@ -1,7 +1,7 @@
 //! How the iteration goes along.
 
 use crate::error::{Error, Result};
-use crate::linear::schedule::positive;
+use crate::validate::{at_least_one, from_zero, positive};
 
 /// What an iteration does with the gradient of the costs of frames ([`super::Space::frames`]); where
 /// there are none all but [`Method::Pdfp`] are the same (spec 5).
@@ -81,10 +81,7 @@ impl Control {
         if let Some(tau) = self.tau {
             positive("tau", tau, "give the step of the state, 0.005 for example")?;
         }
-        if self.tolerance.is_nan() || self.tolerance < 0.0 {
-            let problem = format!("{} is not a number from 0 up", self.tolerance);
-            return refusal("tolerance", problem, "give the relative residual to stop at");
-        }
+        from_zero("tolerance", self.tolerance, "give the relative residual to stop at")?;
         if !(1.0..2.0).contains(&self.relaxation) {
             let problem = format!("{} is not from 1 to less than 2", self.relaxation);
             return refusal("relaxation", problem, "1 is no over-relaxation, 1.9 the default");
@@ -93,13 +90,8 @@ impl Control {
             let problem = format!("sigma falls: {} a step to {}", self.growth, self.largest_sigma);
             return refusal("growth", problem, "give a factor from 1 up, and a bound above sigma");
         }
-        for (name, value) in
-            [("max-iterations", self.max_iterations), ("check-every", self.check_every)]
-        {
-            if value == 0 {
-                return refusal(name, "it is 0".to_owned(), "give at least 1");
-            }
-        }
+        at_least_one("max-iterations", self.max_iterations)?;
+        at_least_one("check-every", self.check_every)?;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use super::setting::Setting;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::kernels::dynamic::Layout;
-use crate::kernels::linear::segment_sum::compensated_sum;
+use crate::numeric::compensated_sum;
 
 /// One space's staggered fields, and what they are made for.
 pub(super) struct Motion<'a> {
@@ -129,7 +129,7 @@ impl Motion<'_> {
                 (0..places).map(cost).sum()
             })
             .collect();
-        compensated_sum(&planes)
+        compensated_sum(planes.iter().copied())
     }
 
     /// sum kappa zeta² / rho over all cells.
@@ -141,7 +141,7 @@ impl Motion<'_> {
         let parts = pairs
             .filter(|(_, density)| **density > 0.0)
             .map(|(source, density)| kappa * source * source / density);
-        compensated_sum(&parts.collect::<Vec<_>>())
+        compensated_sum(parts)
     }
 
     /// The density at the nodes of time: (steps + 1, cells...).

@@ -99,7 +99,7 @@ impl Map {
                 let found = hill.centre.len().to_string();
                 return Err(Error::shape("the centre of a hill", expected, found));
             }
-            crate::linear::schedule::positive("width", hill.width, "give the width of a hill")?;
+            crate::validate::positive("width", hill.width, "give the width of a hill")?;
         }
         let (cells, dimension) = (domain.grid.places(), domain.dimension());
         let mut values = Array2::zeros((cells, 1));

@@ -7,6 +7,7 @@ use super::space::Tie;
 use super::{Domain, Map, Space};
 use crate::error::{Error, Result};
 use crate::kernels::dynamic::Layout;
+use crate::validate::{from_zero, positive};
 
 /// The motion of one density into another at the least kinetic cost over several spaces.
 ///
@@ -80,10 +81,7 @@ impl Problem {
     /// [`Error::Parameter`] for a weight that is negative or not finite, and for frames that do not
     /// fit the steps of time; [`Error::Shape`] for a space of another domain.
     pub fn space(mut self, space: Space, beta: f64) -> Result<Self> {
-        if !(beta >= 0.0 && beta.is_finite()) {
-            let problem = format!("{beta} is not a number from 0 up");
-            return Err(Error::parameter("beta", problem, "give the weight of the space"));
-        }
+        from_zero("beta", beta, "give the weight of the space")?;
         let (expected, found) = (self.domain.grid.places(), space.cells());
         if expected != found {
             return Err(Error::shape("a space", format!("{expected} cells"), found.to_string()));
@@ -127,7 +125,7 @@ impl Problem {
     /// # Errors
     /// [`Error::Parameter`] unless it is positive.
     pub fn unbalanced(mut self, kappa: f64) -> Result<Self> {
-        crate::linear::schedule::positive("kappa", kappa, "give the cost of making mass")?;
+        positive("kappa", kappa, "give the cost of making mass")?;
         self.reaction = Some(kappa);
         Ok(self)
     }

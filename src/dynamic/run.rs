@@ -27,14 +27,13 @@ impl Run {
 
     pub(super) fn progress(&self, control: &Control) -> Progress {
         Progress {
-            iteration: self.iteration,
-            max_iterations: control.max_iterations,
-            residual: self.residuals.worst(),
-            tolerance: control.tolerance,
-            epsilon: None,
             cost: self.trace.last().map(|point| point.total),
-            running: (1, 1),
-            part: (1, 1),
+            ..Progress::new(
+                self.iteration,
+                control.max_iterations,
+                self.residuals.worst(),
+                control.tolerance,
+            )
         }
     }
 }

@@ -171,8 +171,12 @@ impl Solution {
 
     /// The mean position of the mass at every node of time: (steps + 1, d), in the primary space
     /// for `space` 0, else in another one: through its map where that is known, else by its law.
-    pub fn mean_path(&self, problem: &Problem, space: usize) -> Array2<f64> {
-        let other = space.checked_sub(1).map(|index| &problem.spaces[index].0);
+    /// `None` for a space that the problem does not have.
+    pub fn mean_path(&self, problem: &Problem, space: usize) -> Option<Array2<f64>> {
+        let other = match space.checked_sub(1) {
+            Some(index) => Some(&problem.spaces.get(index)?.0),
+            None => None,
+        };
         let positions = match other {
             None => {
                 let centres: Vec<f64> = problem.domain.centres().flatten().collect();
@@ -195,7 +199,7 @@ impl Solution {
                 mean.scaled_add(value / mass, &position);
             }
         }
-        path
+        Some(path)
     }
 
     /// The density in a space that a law leads to, at the nodes of time: (steps + 1, points), of sum

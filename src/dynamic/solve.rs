@@ -1,6 +1,5 @@
 //! The iteration and its stop test.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Keeper};
@@ -14,7 +13,8 @@ use super::system::System;
 use super::{Control, Problem, Solution, TracePoint};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::observer::{Observer, Part};
+use crate::numeric::check_residual;
+use crate::observer::{Latched, Observer, Part, stops};
 
 /// Roundings of sigma |V| below which a dual point is nothing.
 const ROUNDINGS: f64 = 1e4;
@@ -58,6 +58,7 @@ pub fn solve_from(
         host_bytes(problem),
         "use a coarser grid, or a machine with more memory",
     )?;
+    let observer = &mut Latched::new(observer);
     let begin = Instant::now();
     let metric = problem.metric()?;
     let start = first_state(problem);
@@ -100,14 +101,9 @@ pub fn solve_from(
             });
             let converged = residuals.worst() <= control.tolerance;
             let progress = run.progress(control);
-            run.interrupted |= part.progress(&progress) == ControlFlow::Break(());
-            if !residuals.worst().is_finite() {
-                return Err(Error::data(
-                    "the iteration",
-                    format!("it ran away after {} iterations", run.iteration),
-                    "use smaller steps (tau, sigma), or the coupled or shared form",
-                ));
-            }
+            run.interrupted |= stops(&mut part, &progress);
+            let remedy = "use smaller steps (tau, sigma), or the coupled or shared form";
+            check_residual(residuals.worst(), run.iteration, remedy)?;
             if converged || last || run.interrupted {
                 break (converged, steps);
             }
@@ -183,8 +179,7 @@ fn warm(
             let floor = ROUNDINGS * engine.unit_roundoff() * steps.sigma;
             let note = first.note(steps, floor, share)?;
             run.residuals = note.residuals;
-            let flow = observer.progress(&run.progress(&control));
-            run.interrupted |= flow == ControlFlow::Break(());
+            run.interrupted |= stops(observer, &run.progress(&control));
             if last || run.interrupted || note.residuals.worst() <= control.tolerance {
                 break steps;
             }

@@ -254,7 +254,7 @@ impl Frames {
         if self.sweeps == 0 {
             return Err(Error::parameter("sweeps", "there are none", "give at least 1"));
         }
-        crate::linear::schedule::positive(
+        crate::validate::positive(
             "epsilon",
             self.epsilon_or_default(),
             "give the entropic strength of static transport",

@@ -6,10 +6,10 @@ use super::flow::{Flow, Gradients, Points, Steps};
 use super::frames::FrameCost;
 use super::setting::Setting;
 use super::space::Tie;
-use super::trace::larger;
 use super::{Problem, Residuals};
 use crate::engine::{Array, Engine};
 use crate::error::Result;
+use crate::numeric::larger;
 
 /// Dual variables of this share of the state, and gradients, are nothing: potentials do not settle
 /// to more than that.

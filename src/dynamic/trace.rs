@@ -1,6 +1,7 @@
 //! How far an iteration is from a solution, and the way there.
 
 use crate::kernels::dynamic::residuals::Sums;
+use crate::numeric::larger;
 
 /// The relative residuals of an iteration (spec 4.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -60,11 +61,6 @@ impl Residuals {
         let coupling = self.coupling.unwrap_or(0.0);
         larger(larger(self.consistency, self.stationarity), coupling)
     }
-}
-
-/// The larger one, or what is no number: an iteration that ran away has not converged.
-pub(super) fn larger(a: f64, b: f64) -> f64 {
-    if a.is_nan() || a > b { a } else { b }
 }
 
 #[cfg(test)]

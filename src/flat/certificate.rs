@@ -7,9 +7,9 @@ use super::sinkhorn::{Pair, Pairs};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::geometry::Cost;
-use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::kernels::vector::CHUNK;
-use crate::linear::schedule::positive;
+use crate::numeric::compensated_sum;
+use crate::validate::positive;
 
 /// A lower bound on the flat metric from any potential `psi` on the points of `b`, and the potential
 /// that it leads to: phi on the points of `a`, psi on those of `b`, both between -1 and 1 and with
@@ -57,7 +57,7 @@ pub fn lower_bound(a: &Cloud, b: &Cloud, psi: &[f64]) -> Result<Certificate> {
     let terms = [(a, &phi), (b, &psi)].into_iter().flat_map(|(cloud, potential)| {
         cloud.weights().iter().zip(potential).map(|(mass, value)| mass * value)
     });
-    let value = compensated_sum(&terms.collect::<Vec<_>>());
+    let value = compensated_sum(terms);
     Ok(Certificate { value, phi, psi })
 }
 

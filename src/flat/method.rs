@@ -1,6 +1,5 @@
 //! Any of the methods, for one pair or for thousands.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use super::neural::Training;
 use super::{Cloud, Distance, Sinkhorn, exact};
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::observer::{Observer, Part, Progress};
+use crate::observer::{Latched, Observer, Part, Progress, stops};
 
 /// Time between two looks at the observer while pairs are solved.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -108,6 +107,7 @@ impl Method {
         engine: &Engine,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Option<Found>>> {
+        let observer = &mut Latched::new(observer);
         match self {
             Self::Exact => solve_exactly(pairs, observer),
             Self::Sinkhorn(sinkhorn) => {
@@ -194,8 +194,7 @@ fn solve_exactly(pairs: &[Pair<'_>], observer: &mut dyn Observer) -> Result<Vec<
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
-            let flow = observer.progress(&progress(done, pairs.len()));
-            if flow == ControlFlow::Break(()) || observer.interrupted() {
+            if stops(observer, &progress(done, pairs.len())) {
                 stopped.store(true, Ordering::Relaxed);
             }
         }
@@ -204,14 +203,6 @@ fn solve_exactly(pairs: &[Pair<'_>], observer: &mut dyn Observer) -> Result<Vec<
 }
 
 fn progress(done: usize, all: usize) -> Progress {
-    Progress {
-        iteration: done,
-        max_iterations: all,
-        residual: (all - done) as f64,
-        tolerance: 0.0,
-        epsilon: None,
-        cost: None,
-        running: (all - done, all),
-        part: (1, 1),
-    }
+    let left = all - done;
+    Progress { running: (left, all), ..Progress::new(done, all, left as f64, 0.0) }
 }

@@ -119,6 +119,10 @@ impl Geometry {
         match self {
             Self::Matrix(costs) => check_costs(costs.view()),
             Self::Separable(axes) => {
+                if axes.is_empty() {
+                    let remedy = "give the costs along one axis or more";
+                    return Err(Error::data("the geometry", "it has no axes", remedy));
+                }
                 axes.iter().try_for_each(|axis| check_costs(axis.view()))?;
                 // Their share of the objective is summed through their logarithms.
                 if axes.iter().flatten().any(|cost| *cost < 0.0) {
@@ -148,8 +152,15 @@ impl Geometry {
                         "use for example power:1.5",
                     ));
                 }
-                check_points("the points of the rows", x.view())?;
-                check_points("the points of the columns", y.view())
+                for (name, points) in
+                    [("the points of the rows", x), ("the points of the columns", y)]
+                {
+                    check_points(name, points.view())?;
+                    if let Cost::GreatCircle(_) = cost {
+                        sphere::check_on_sphere(name, points)?;
+                    }
+                }
+                Ok(())
             }
         }
     }

@@ -35,6 +35,28 @@ pub fn points(latitude: ArrayView1<'_, f64>, longitude: ArrayView1<'_, f64>) -> 
     })))
 }
 
+/// Refuses rows that are no unit vectors in space.
+pub(super) fn check_on_sphere(what: &str, points: &Array2<f64>) -> Result<()> {
+    /// What rounding to f32 leaves, and more.
+    const SLACK: f64 = 1e-6;
+    let remedy = "use sphere::points for latitudes and longitudes, or scale rows to length 1";
+    if points.ncols() != 3 {
+        let found = format!("{} columns", points.ncols());
+        return Err(Error::data(
+            what,
+            format!("great circles take three, and it has {found}"),
+            remedy,
+        ));
+    }
+    let length = |row: ArrayView1<'_, f64>| row.dot(&row).sqrt();
+    match points.rows().into_iter().map(length).find(|length| (length - 1.0).abs() > SLACK) {
+        None => Ok(()),
+        Some(length) => {
+            Err(Error::data(what, format!("great circles, and a row of length {length}"), remedy))
+        }
+    }
+}
+
 /// A grid of `rows` latitudes from north to south and `columns` longitudes, at cell centres, with
 /// the area of each cell as a fraction of the sphere's: multiply a field by it to get its mass.
 ///

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::linear::tree::Reference;
 use crate::linear::{Law, check_weights};
-use crate::observer::{Observer, Part};
+use crate::observer::{Observer, in_parts};
 
 /// The measure on a given space that is nearest to several spaces.
 ///
@@ -38,6 +38,8 @@ pub struct Barycenter {
     /// The star: the centre first, then the inputs.
     problem: Problem,
     weights: Vec<f64>,
+    /// How many were given.
+    laws: usize,
 }
 
 impl Barycenter {
@@ -50,7 +52,7 @@ impl Barycenter {
             let node = problem.node((*input).clone(), Law::Fixed);
             problem.edge(node, centre, weight);
         }
-        Self { problem, weights }
+        Self { problem, weights, laws: inputs.len() }
     }
 
     /// How much each input counts: not negative, summing to 1.
@@ -59,7 +61,7 @@ impl Barycenter {
         self.weights = weights.to_vec();
         for (edge, &weight) in self.problem.edges.iter_mut().zip(weights) {
             // What does not count at all still needs a plan: it gets one for next to nothing.
-            edge.weight = weight.max(LEAST_WEIGHT);
+            edge.weight = if weight == 0.0 { LEAST_WEIGHT } else { weight };
         }
         self
     }
@@ -70,6 +72,7 @@ impl Barycenter {
         for (node, &law) in self.problem.nodes[1..].iter_mut().zip(laws) {
             node.law = law;
         }
+        self.laws = laws.len();
         self
     }
 
@@ -100,10 +103,16 @@ impl Barycenter {
     /// Checks weights and problem; solving does it too.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for weights that are not those of the inputs, and as
+    /// [`Error::Parameter`] for weights or laws that are not those of the inputs, and as
     /// [`Problem::validate`].
     pub fn validate(&self) -> Result<()> {
-        check_weights(&self.weights, self.problem.edges.len())?;
+        let inputs = self.problem.edges.len();
+        check_weights(&self.weights, inputs)?;
+        if self.laws != inputs {
+            let problem = format!("{} laws for {inputs} inputs", self.laws);
+            let remedy = "give one law for each input";
+            return Err(Error::parameter("the laws of the inputs", problem, remedy));
+        }
         self.problem.validate()
     }
 
@@ -141,19 +150,13 @@ impl Barycenter {
                 "the way between two spaces takes two inputs and two frames at least",
             ));
         }
-        let mut solutions = Vec::new();
-        for frame in 0..frames {
+        in_parts(frames, observer, |frame, observer| {
             let time = frame as f64 / (frames - 1) as f64;
             let barycenter = self.clone().weights(&[1.0 - time, time]);
-            let mut observer = Part { observer: &mut *observer, part: (frame + 1, frames) };
-            let solution = barycenter.solve(control, engine, &mut observer)?.swap_remove(0);
+            let solution = barycenter.solve(control, engine, observer)?.swap_remove(0);
             let interrupted = solution.interrupted;
-            solutions.push(solution);
-            if interrupted {
-                break;
-            }
-        }
-        Ok(solutions)
+            Ok((solution, interrupted))
+        })
     }
 }
 

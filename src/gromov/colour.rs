@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::transfer::check_plan;
 use crate::error::{Error, Result};
+use crate::validate::from_zero;
 
 /// An input whose colours go to a common space.
 #[derive(Clone, Copy, Debug)]
@@ -68,10 +69,7 @@ pub fn carry_colours(inputs: &[Coloured<'_>], threshold: f64) -> Result<Array2<f
 }
 
 fn check(inputs: &[Coloured<'_>], threshold: f64) -> Result<()> {
-    if !(threshold >= 0.0 && threshold.is_finite()) {
-        let problem = format!("{threshold} is not a number from 0 up");
-        return Err(Error::parameter("threshold", problem, "give the least mass that is shown"));
-    }
+    from_zero("threshold", threshold, "give the least mass that is shown")?;
     let Some(first) = inputs.first() else {
         return Err(Error::data("the inputs", "there are none", "give at least one"));
     };

@@ -2,10 +2,13 @@
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::linear::schedule::positive;
+use crate::linear::schedule::annealed;
+use crate::validate::{annealing, at_least_one, from_zero, positive};
 
 /// The largest epsilon that annealing starts from, in squared mean distances.
 const COARSEST: f64 = 0.2;
+/// Epsilon is not halved more often than this.
+const MOST_REFINEMENTS: usize = 30;
 
 /// From one plan to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,24 +92,18 @@ impl Control {
     pub fn validate(&self) -> Result<()> {
         positive("epsilon", self.epsilon, "give the entropic strength in squared distances")?;
         positive("inner-tolerance", self.inner_tolerance, "give the marginal error to stop at")?;
-        if let Some(tolerance) = self.tolerance.filter(|value| value.is_nan() || *value < 0.0) {
-            let problem = format!("{tolerance} is not a number from 0 up");
+        if let Some(tolerance) = self.tolerance {
             let remedy = "give the change of the plan to stop at, or 0 to use all iterations";
-            return Err(Error::parameter("tolerance", problem, remedy));
+            from_zero("tolerance", tolerance, remedy)?;
         }
-        if !(self.annealing >= 1.0 && self.annealing.is_finite()) {
-            let problem = format!("{} is less than 1", self.annealing);
-            let remedy = "give the factor between stages, or 1 to switch it off";
-            return Err(Error::parameter("annealing", problem, remedy));
-        }
-        for (name, value) in [
-            ("max-iterations", self.max_iterations),
-            ("inner-iterations", self.inner_iterations),
-            ("seeds", self.seeds),
-        ] {
-            if value == 0 {
-                return Err(Error::parameter(name, "it is 0", "give at least 1"));
-            }
+        annealing(self.annealing)?;
+        at_least_one("max-iterations", self.max_iterations)?;
+        at_least_one("inner-iterations", self.inner_iterations)?;
+        at_least_one("seeds", self.seeds)?;
+        if self.refinements > MOST_REFINEMENTS {
+            let problem = format!("{} of them", self.refinements);
+            let remedy = format!("give {MOST_REFINEMENTS} at most: each one halves epsilon");
+            return Err(Error::parameter("refinements", problem, remedy));
         }
         Ok(())
     }
@@ -119,15 +116,7 @@ impl Control {
     /// The epsilons that are solved at, one after the other, for spaces of this mean squared
     /// distance.
     pub(super) fn epsilons(&self, scale: f64) -> Vec<f64> {
-        let mut epsilons = vec![self.epsilon];
-        if self.annealing > 1.0 {
-            let mut epsilon = self.epsilon * self.annealing;
-            while epsilon <= COARSEST * scale {
-                epsilons.push(epsilon);
-                epsilon *= self.annealing;
-            }
-        }
-        epsilons.reverse();
+        let mut epsilons = annealed(self.epsilon, self.annealing, COARSEST * scale);
         let refined =
             (1..=self.refinements).map(|halvings| self.epsilon / 2.0_f64.powi(halvings as i32));
         epsilons.extend(refined);

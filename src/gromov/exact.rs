@@ -1,6 +1,5 @@
 //! Gromov-Wasserstein plans of two spaces without regularisation, by conditional gradient.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ndarray::parallel::prelude::*;
@@ -10,7 +9,8 @@ use super::Space;
 use super::transfer::check_plan;
 use crate::error::{Error, Result};
 use crate::linear::exact::{ExactPlan, exact};
-use crate::observer::{Observer, Progress};
+use crate::observer::{Observer, Progress, stops};
+use crate::validate::{at_least_one, from_zero};
 
 /// Rows of a product that one thread computes at a time: the result does not depend on threads.
 const ROWS: usize = 32;
@@ -40,15 +40,9 @@ impl Descent {
     /// # Errors
     /// [`Error::Parameter`] for one outside its domain.
     pub fn validate(&self) -> Result<()> {
-        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
-            let problem = format!("{} is not a number from 0 up", self.tolerance);
-            let remedy = "give the relative fall of the objective to stop at";
-            return Err(Error::parameter("tolerance", problem, remedy));
-        }
-        if self.max_iterations == 0 {
-            return Err(Error::parameter("max-iterations", "it is 0", "give at least 1"));
-        }
-        Ok(())
+        let remedy = "give the relative fall of the objective to stop at";
+        from_zero("tolerance", self.tolerance, remedy)?;
+        at_least_one("max-iterations", self.max_iterations)
     }
 }
 
@@ -242,18 +236,12 @@ impl Sides<'_> {
             let fall = -share * (2.0 * slope + share * curvature);
             let residual =
                 (fall - ROUNDING * (squares + cost)).max(0.0) / cost.max(f64::MIN_POSITIVE);
+            let Descent { max_iterations, tolerance } = *control;
             let progress = Progress {
-                iteration,
-                max_iterations: control.max_iterations,
-                residual,
-                tolerance: control.tolerance,
-                epsilon: None,
-                cost: None,
-                running: (1, 1),
-                part: (1, 1),
+                cost: Some(cost),
+                ..Progress::new(iteration, max_iterations, residual, tolerance)
             };
-            interrupted |= observer.progress(&progress) == ControlFlow::Break(());
-            interrupted |= observer.interrupted();
+            interrupted |= stops(observer, &progress);
             converged = residual <= control.tolerance;
             if converged || interrupted {
                 break;
@@ -414,7 +402,7 @@ mod tests {
     #[test]
     fn an_observer_stops_it() {
         let (a, b) = (cloud(1, 10), cloud(2, 9));
-        let mut stop = |_: &Progress| ControlFlow::Break(());
+        let mut stop = |_: &Progress| std::ops::ControlFlow::Break(());
         let found = conditional_gradient(&a, &b, None, &Descent::default(), &mut stop).unwrap();
         assert!(found.interrupted && !found.converged && found.trace.len() == 2);
     }

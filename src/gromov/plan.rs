@@ -5,8 +5,8 @@ use ndarray::Array1;
 
 use super::Problem;
 use crate::kernels::NEARLY_NOTHING;
-use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::linear::Law;
+use crate::numeric::{compensated_sum, largest};
 
 /// A plan P on the tree, by its numbers. Energies and labels count with their shares and the
 /// weights of the edges.
@@ -93,7 +93,7 @@ impl Weights<'_> {
         let pairs = plan.marginals[node].iter().zip(&self.problem.nodes[node].space.weights);
         let terms: Vec<f64> =
             pairs.map(|(&p, &mu)| if p > 0.0 { p * (p / mu).ln() } else { 0.0 }).collect();
-        compensated_sum(&terms)
+        compensated_sum(terms.iter().copied())
     }
 
     /// sum <f_i, mu_i - P_i> over the fixed nodes, from their potentials over epsilon.
@@ -115,7 +115,7 @@ impl Weights<'_> {
             let points = node.space.weights.iter().zip(marginal);
             points.map(|(mu, p)| (mu - p).abs()).sum::<f64>() / plan.mass
         });
-        errors.fold(0.0, f64::max)
+        largest(errors)
     }
 
     /// What the linear problem around P has beside the costs of its edges (spec 3.1), for a plan

@@ -7,8 +7,8 @@ use ndarray::{Array1, Array2};
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry};
 use crate::linear::Law;
-use crate::linear::schedule::positive;
 use crate::linear::tree::{Reference, Tree};
+use crate::validate::positive;
 
 /// Relative asymmetry of a distance matrix that counts as rounding.
 const ASYMMETRY: f64 = 1e-6;

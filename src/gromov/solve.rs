@@ -1,6 +1,5 @@
 //! The outer iteration: plan, linearised problem, next plan (paper algorithm 1, with a safeguard).
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ndarray::Array1;
@@ -14,8 +13,10 @@ use crate::error::Result;
 use crate::kernels::NEARLY_NOTHING;
 use crate::linear::Law;
 use crate::linear::pace::Checks;
+use crate::linear::pace::RAN_AWAY;
 use crate::linear::tree::Forest;
-use crate::observer::{Observer, Progress};
+use crate::numeric::{check_residual, largest};
+use crate::observer::{Observer, Progress, stops};
 
 /// Sweeps from one look at the marginals to the next.
 const CHECK_EVERY: usize = 10;
@@ -247,19 +248,16 @@ impl Run<'_> {
                 track.converged |= settled && track.is_no_cycle();
             }
             let running = self.tracks.iter().filter(|track| !track.converged).count();
-            let worst = self.tracks.iter().map(|track| track.change).fold(0.0, f64::max);
+            let worst = largest(self.tracks.iter().map(|track| track.change));
+            let max_iterations = self.control.max_iterations;
             let progress = Progress {
-                iteration: self.iterations,
-                max_iterations: self.control.max_iterations,
-                residual: worst,
-                tolerance,
                 epsilon: Some(epsilon),
-                cost: None,
                 running: (running, self.tracks.len()),
                 part,
+                ..Progress::new(self.iterations, max_iterations, worst, tolerance)
             };
-            self.interrupted |= observer.progress(&progress) == ControlFlow::Break(());
-            self.interrupted |= observer.interrupted();
+            self.interrupted |= stops(observer, &progress);
+            check_residual(worst, self.iterations, RAN_AWAY)?;
             // Annealing goes on as soon as the plan has settled roughly.
             let coarse = epsilon > self.control.epsilon;
             let stage_over = self.iterations - begin >= STAGE_ITERATIONS || worst <= HAND_OVER;
@@ -311,7 +309,7 @@ impl Run<'_> {
     /// Sweeps over the tree until the marginals are right enough.
     fn solve_linear(&mut self, epsilon: f64, observer: &mut dyn Observer) -> Result<()> {
         let change = self.tracks.iter().filter(|track| !track.converged);
-        let change = change.map(|track| track.change).fold(0.0, f64::max);
+        let change = largest(change.map(|track| track.change));
         let tolerance = (0.1 * change).clamp(self.control.inner_tolerance, COARSEST);
         let masses: Vec<f64> = self.tracks.iter().map(|track| track.at.mass).collect();
         let forest = &mut self.linearised.forest;
@@ -334,7 +332,7 @@ impl Run<'_> {
             if checking && let Some((_, values)) = checks.push(sweep, &residual)? {
                 let relative = values.iter().zip(&masses).zip(&running);
                 let worst = relative.map(|((value, mass), running)| running * value / mass);
-                if worst.fold(0.0, f64::max) <= tolerance {
+                if largest(worst) <= tolerance {
                     break;
                 }
             }

@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
+use crate::validate::from_zero;
 
 /// The transfer operator of a plan P between a space of n points (rows) and one of m (columns),
 ///
@@ -43,14 +44,7 @@ impl Transfer {
     /// [`Error::Parameter`] for a kappa that is negative or no number, [`Error::Shape`] for a plan
     /// without entries, [`Error::Data`] for entries that are negative or not finite.
     pub fn new(plan: &Array2<f64>, kappa: f64) -> Result<Self> {
-        if !(kappa >= 0.0 && kappa.is_finite()) {
-            let problem = format!("{kappa} is not a number from 0 up");
-            return Err(Error::parameter(
-                "kappa",
-                problem,
-                "give 0 or a small part of a row's sum",
-            ));
-        }
+        from_zero("kappa", kappa, "give 0 or a small part of a row's sum")?;
         check_plan("the plan", plan.view())?;
         let (from, to) = (plan.sum_axis(Axis(1)), plan.sum_axis(Axis(0)));
         let mut matrix = plan.t().to_owned();

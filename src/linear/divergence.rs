@@ -3,7 +3,7 @@
 use super::transport::{Transport, TransportSolution};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::observer::Observer;
+use crate::observer::{Latched, Observer, Part};
 
 /// The Sinkhorn divergence of two measures; see [`Transport::divergence`].
 #[derive(Clone, Debug)]
@@ -24,6 +24,12 @@ impl Divergence {
         let parts = [&self.between, &self.self_a, &self.self_b];
         parts.iter().all(|part| part.details().converged)
     }
+
+    /// True if any of the three was stopped.
+    pub fn interrupted(&self) -> bool {
+        let parts = [&self.between, &self.self_a, &self.self_b];
+        parts.iter().any(|part| part.details().interrupted)
+    }
 }
 
 impl Transport<'_> {
@@ -34,7 +40,8 @@ impl Transport<'_> {
     ///
     /// # Errors
     /// As [`Transport::solve`], and [`Error::Data`] for costs given as a matrix, which say nothing
-    /// about the costs within each measure.
+    /// about the costs within each measure. Stopped, what is left of the problems makes one iteration
+    /// each, and [`Divergence::interrupted`] tells.
     pub fn divergence(&self, engine: &Engine, observer: &mut dyn Observer) -> Result<Divergence> {
         if self.has_own_costs() {
             return Err(Error::data(
@@ -43,15 +50,16 @@ impl Transport<'_> {
                 "give points, images or densities instead of a cost matrix",
             ));
         }
-        let between = self.solve_with(engine, observer)?;
+        let observer = &mut Latched::new(observer);
+        let between = self.solve_with(engine, &mut Part { observer, part: (1, 3) })?;
         let epsilon = between.details().epsilon;
         let (a, b) = self.measures();
         let (law_a, law_b) = self.marginal_laws();
-        let mut alone = |measure, law| {
+        let mut alone = |part, measure, law| {
             let problem = self.clone().of(measure, measure).laws(law, law).epsilon(epsilon);
-            problem.solve_with(engine, observer)
+            problem.solve_with(engine, &mut Part { observer, part: (part, 3) })
         };
-        let (self_a, self_b) = (alone(a, law_a)?, alone(b, law_b)?);
+        let (self_a, self_b) = (alone(2, a, law_a)?, alone(3, b, law_b)?);
         let unequal = 0.5 * epsilon * (a.mass() - b.mass()).powi(2);
         let value = between.value() - 0.5 * (self_a.value() + self_b.value()) + unequal;
         Ok(Divergence { value, between, self_a, self_b })

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 
 use crate::engine::{Array, Engine, Pending};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linear::schedule::Control;
+use crate::numeric::largest;
 
 /// Residual at which an annealing stage hands over to the next.
 const STAGE_TOLERANCE: f64 = 0.02;
@@ -14,8 +15,20 @@ const STAGE_ITERATIONS: usize = 60;
 /// Exponentials that the host spends on an evaluation in f64 after a solve on a GPU: about a
 /// second on two cores.
 pub(crate) const HOST_WORK: f64 = 1e9;
+/// What to do where residuals are no numbers.
+pub(crate) const RAN_AWAY: &str = "use a larger epsilon, or the CPU, which computes in f64";
 /// Over-relaxation never goes beyond this.
 const MAX_RELAXATION: f64 = 1.95;
+
+/// What was made on the host, or nothing where it has no room: a solution that was found on a device is
+/// then evaluated there.
+pub(crate) fn room_for<T>(made: Result<T>) -> Result<Option<T>> {
+    match made {
+        Ok(made) => Ok(Some(made)),
+        Err(Error::Limit { .. } | Error::OutOfMemory { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 /// The pace of one stage: how long, how exact, how bold.
 pub(crate) struct Pace {
@@ -51,8 +64,8 @@ impl Pace {
     /// The largest residual of the problems that still run, or of all if none does.
     pub(crate) fn worst_running(residuals: &[f64], converged: &[bool]) -> f64 {
         let running = residuals.iter().zip(converged).filter(|(_, converged)| !**converged);
-        let worst = running.map(|(residual, _)| *residual).fold(0.0, f64::max);
-        if worst > 0.0 { worst } else { residuals.iter().copied().fold(0.0, f64::max) }
+        let worst = largest(running.map(|(residual, _)| *residual));
+        if worst == 0.0 { largest(residuals.iter().copied()) } else { worst }
     }
 
     /// Chooses the over-relaxation from the observed contraction per sweep, eta, as successive

@@ -1,6 +1,7 @@
 //! How epsilon falls to its target, and when a solve stops.
 
 use crate::error::{Error, Result};
+use crate::validate::{annealing, at_least_one, from_zero, positive};
 
 /// The control of an iterative solve: what every entropic solver takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,24 +42,14 @@ impl Control {
     /// [`Error::Parameter`] for one outside its domain.
     pub fn validate(&self) -> Result<()> {
         positive("epsilon", self.epsilon, "give the entropic strength in the units of the cost")?;
-        let wrong = |tolerance: &f64| tolerance.is_nan() || *tolerance < 0.0;
-        if let Some(tolerance) = self.tolerance.filter(wrong) {
-            return Err(Error::parameter(
-                "tolerance",
-                format!("{tolerance} is not a number from 0 up"),
-                "give the L1 error of the marginals to stop at, or 0 to use all iterations",
-            ));
+        if let Some(tolerance) = self.tolerance {
+            let remedy =
+                "give the L1 error of the marginals to stop at, or 0 to use all iterations";
+            from_zero("tolerance", tolerance, remedy)?;
         }
-        if self.check_every == 0 {
-            return Err(Error::parameter("check-every", "it is 0", "give at least 1"));
-        }
-        if !(self.annealing >= 1.0 && self.annealing.is_finite()) {
-            return Err(Error::parameter(
-                "annealing",
-                format!("{} is less than 1", self.annealing),
-                "give the factor between stages, or 1 to switch it off",
-            ));
-        }
+        at_least_one("max-iterations", self.max_iterations)?;
+        at_least_one("check-every", self.check_every)?;
+        annealing(self.annealing)?;
         match self.relaxation {
             Some(relaxation) if !(relaxation > 0.0 && relaxation < 2.0) => Err(Error::parameter(
                 "relaxation",
@@ -71,25 +62,20 @@ impl Control {
 
     /// The epsilons of the stages, from one comparable with the costs down to the target.
     pub(crate) fn stages(&self, cost_bound: f64) -> Vec<f64> {
-        let mut stages = vec![self.epsilon];
-        if self.annealing > 1.0 {
-            let mut epsilon = self.epsilon * self.annealing;
-            while epsilon < 0.25 * cost_bound {
-                stages.push(epsilon);
-                epsilon *= self.annealing;
-            }
-        }
-        stages.reverse();
-        stages
+        annealed(self.epsilon, self.annealing, 0.25 * cost_bound)
     }
 }
 
-/// Refuses what is not a positive number.
-pub(crate) fn positive(name: &str, value: f64, remedy: &str) -> Result<()> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
+/// The epsilons from the largest one that is no larger than `coarsest` down to the target.
+pub(crate) fn annealed(target: f64, factor: f64, coarsest: f64) -> Vec<f64> {
+    let mut epsilons = vec![target];
+    if factor > 1.0 {
+        let coarser =
+            std::iter::successors(Some(target * factor), |epsilon| Some(epsilon * factor));
+        epsilons.extend(coarser.take_while(|epsilon| *epsilon <= coarsest));
     }
-    Err(Error::parameter(name, format!("{value} is not a positive number"), remedy))
+    epsilons.reverse();
+    epsilons
 }
 
 #[cfg(test)]

@@ -109,9 +109,10 @@ impl<'a> Transport<'a> {
         self
     }
 
-    /// All of the control at once; its epsilon gives way to [`Transport::epsilon`].
+    /// All of the control at once, its epsilon included.
     #[must_use]
     pub fn control(mut self, control: Control) -> Self {
+        self.epsilon = Some(control.epsilon);
         self.control = control;
         self
     }
@@ -134,7 +135,7 @@ impl<'a> Transport<'a> {
         observer: &mut dyn Observer,
     ) -> Result<TransportSolution> {
         let tree = self.tree()?;
-        let control = self.resolved_control(&tree);
+        let control = self.resolved_control(&tree.edges[0].geometry);
         Ok(TransportSolution { tree: tree::solve(&tree, &control, engine, observer)? })
     }
 
@@ -151,7 +152,7 @@ impl<'a> Transport<'a> {
     ) -> Result<Vec<TransportSolution>> {
         let trees = problems.iter().map(Self::tree).collect::<Result<Vec<_>>>()?;
         let Some(first) = problems.first() else { return Ok(Vec::new()) };
-        let control = first.resolved_control(&trees[0]);
+        let control = first.resolved_control(&trees[0].edges[0].geometry);
         let solutions =
             tree::solve_batch(&trees.iter().collect::<Vec<_>>(), &control, engine, observer)?;
         Ok(solutions.into_iter().map(|tree| TransportSolution { tree }).collect())
@@ -175,11 +176,29 @@ impl<'a> Transport<'a> {
         self.geometry.is_some()
     }
 
+    /// The epsilon where none is given: 1 % of the mean cost of the product of both measures.
+    ///
+    /// # Errors
+    /// As [`Geometry::between`].
+    pub fn default_epsilon(&self) -> Result<f64> {
+        Ok(self.one_percent(self.costs()?.as_ref()))
+    }
+
+    fn costs(&self) -> Result<Arc<Geometry>> {
+        match &self.geometry {
+            Some(geometry) => Ok(Arc::clone(geometry)),
+            None => Ok(Arc::new(Geometry::between(self.a.support(), self.b.support(), self.cost)?)),
+        }
+    }
+
+    fn one_percent(&self, geometry: &Geometry) -> f64 {
+        let weights = |measure: &Measure| measure.weights().to_vec();
+        let mean = geometry.mean_cost(&weights(self.a), &weights(self.b));
+        if mean > 0.0 { 0.01 * mean } else { 1.0 }
+    }
+
     fn tree(&self) -> Result<Tree> {
-        let geometry = match &self.geometry {
-            Some(geometry) => Arc::clone(geometry),
-            None => Arc::new(Geometry::between(self.a.support(), self.b.support(), self.cost)?),
-        };
+        let geometry = self.costs()?;
         let mut tree = Tree { reference: self.reference, ..Tree::default() };
         let a = tree.node(self.a.weights().clone(), self.laws.0);
         let b = tree.node(self.b.weights().clone(), self.laws.1);
@@ -188,12 +207,8 @@ impl<'a> Transport<'a> {
         Ok(tree)
     }
 
-    fn resolved_control(&self, tree: &Tree) -> Control {
-        let epsilon = self.epsilon.unwrap_or_else(|| {
-            let weights = |measure: &Measure| measure.weights().to_vec();
-            let mean = tree.edges[0].geometry.mean_cost(&weights(self.a), &weights(self.b));
-            if mean > 0.0 { 0.01 * mean } else { 1.0 }
-        });
+    fn resolved_control(&self, geometry: &Geometry) -> Control {
+        let epsilon = self.epsilon.unwrap_or_else(|| self.one_percent(geometry));
         Control { epsilon, ..self.control.clone() }
     }
 }

@@ -142,7 +142,7 @@ fn laws_and_particles_go_together() {
         let weighted = solution.costs[0] + 0.5 * solution.costs[1] + 0.3 * solution.costs[2];
         assert!((solution.total - weighted).abs() < 1e-12);
         assert!((solution.costs[1] / (4.0 * solution.costs[0]) - 1.0).abs() < 1e-9);
-        let path = solution.mean_path(&problem, 2);
+        let path = solution.mean_path(&problem, 2).unwrap();
         assert!(path[[0, 0]] < path[[3, 0]] && path[[3, 0]] < path[[6, 0]]);
         solution
     });

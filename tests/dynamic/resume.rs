@@ -77,6 +77,26 @@ fn checkpoints_of_something_else_are_refused() {
     assert!(refused(&coupled, &checkpoint));
     let heavier = Example::named("6.2a").unwrap().problem([9, 8], 6, Form::Monge, 0.8).unwrap();
     assert!(refused(&heavier, &checkpoint));
+    // Two laws with the same weights, each cell sent to one point.
+    let domain = Domain::new(&[9, 8], 6).unwrap();
+    let end = gaussian(&domain, &[0.5, 0.5], 0.2);
+    let sent = |to: fn(usize) -> usize| {
+        let joint = ndarray::Array2::from_shape_fn((72, 72), |(cell, point)| {
+            f64::from(u8::from(to(cell) == point))
+        });
+        let points = ndarray::Array2::from_shape_fn((72, 1), |(point, _)| point as f64 / 72.0);
+        let frames = Frames::new(Law::joint(joint.view()).unwrap(), Places::Points(points));
+        let problem = Problem::new(&domain, end.view(), end.view()).unwrap();
+        problem.space(Space::frames(frames.sweeps(3).floor(0.05)).unwrap(), 0.5).unwrap()
+    };
+    let (here, there) = (sent(|cell| cell), sent(|cell| 71 - cell));
+    let control = Control { method: Method::Yan, warm_iterations: 0, ..fixed(2, 0.2) };
+    let (_, checkpoint) = solve(&here, &control, &Engine::cpu(), None);
+    let resume = |problem: &Problem, checkpoint: &Checkpoint| {
+        solve_from(problem, &control, &Engine::cpu(), &mut (), Some(checkpoint), None)
+    };
+    assert!(resume(&here, &checkpoint).is_ok());
+    assert!(matches!(resume(&there, &checkpoint), Err(Error::Data { .. })));
     // The numbers of the iteration are missing.
     let arrays = checkpoint.arrays().iter().filter(|(name, _)| name != "pace").cloned();
     assert!(refused(&particles, &Checkpoint::from_arrays(arrays.collect())));

@@ -8,10 +8,9 @@ use super::murata;
 use crate::audio::complex::{Matrix, inverse, load, real};
 use crate::audio::recording::Recording;
 use crate::audio::stft::Stft;
-use crate::audio::watch::goes_on;
 use crate::audio::{delays, permutation};
 use crate::error::Result;
-use crate::observer::Observer;
+use crate::observer::{Observer, Progress, stops};
 
 /// What is added to a covariance, relative to its trace.
 const REGULAR: f64 = 1e-9;
@@ -90,7 +89,7 @@ impl Fdica {
         for sweep in 1..=self.sweeps {
             let changes: Vec<f64> = bins.par_iter_mut().map(Bin::sweep).collect::<Result<_>>()?;
             let change = changes.into_iter().fold(0.0, f64::max);
-            if !goes_on(observer, sweep, self.sweeps, change) {
+            if stops(observer, &Progress::new(sweep, self.sweeps, change, 0.0)) {
                 break;
             }
         }

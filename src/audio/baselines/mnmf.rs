@@ -12,9 +12,8 @@ use crate::audio::delays;
 use crate::audio::noise::normal;
 use crate::audio::recording::Recording;
 use crate::audio::stft::Stft;
-use crate::audio::watch::goes_on;
 use crate::error::{Error, Result};
-use crate::observer::Observer;
+use crate::observer::{Observer, Progress, stops};
 
 /// The noise of the model goes down from the first to the second of these, in units of the mean
 /// power at each frequency; linearly in amplitude.
@@ -115,7 +114,7 @@ impl Mnmf {
         for iteration in 1..=self.iterations {
             let progress = (iteration - 1) as f64 / (self.iterations.max(2) - 1) as f64;
             let residual = model.improve(noise(progress))?;
-            if !goes_on(observer, iteration, self.iterations, residual) {
+            if stops(observer, &Progress::new(iteration, self.iterations, residual, 0.0)) {
                 break;
             }
         }

@@ -6,9 +6,8 @@ use rayon::prelude::*;
 
 use super::{Complex, by_frequency};
 use crate::audio::complex::{Matrix, hermitian, inverse, load, mean_diagonal, real};
-use crate::audio::watch::goes_on;
 use crate::error::Result;
-use crate::observer::Observer;
+use crate::observer::{Observer, Progress, stops};
 
 /// What is added to a covariance to invert it, relative to its mean diagonal.
 const REGULAR: f64 = 1e-6;
@@ -32,7 +31,7 @@ pub(super) fn filtered(
     for iteration in 1..=iterations {
         let changes: Vec<f64> = models.par_iter_mut().map(Model::improve).collect::<Result<_>>()?;
         let change = changes.into_iter().fold(0.0, f64::max);
-        if !goes_on(observer, iteration, iterations, change) {
+        if stops(observer, &Progress::new(iteration, iterations, change, 0.0)) {
             break;
         }
     }

@@ -13,7 +13,7 @@ use crate::audio::stft::Stft;
 use crate::audio::transport::{Plan, Start};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::observer::Observer;
+use crate::observer::{Latched, Observer};
 
 /// Seconds over which one block fades into the next.
 const FADE: f64 = 0.5;
@@ -169,6 +169,7 @@ impl Separator {
         engine: &Engine,
         observer: &mut dyn Observer,
     ) -> Result<Separated> {
+        let observer = &mut Latched::new(observer);
         let job = self.job(recording, engine)?;
         if !self.is_transport() {
             return known::separated(&job, observer);
@@ -194,6 +195,7 @@ impl Separator {
         engine: &Engine,
         observer: &mut dyn Observer,
     ) -> Result<Delays> {
+        let observer = &mut Latched::new(observer);
         let job = self.transport_job(recording, engine)?;
         let search = search::search(&job, observer)?;
         let samples = if self.refines() {
@@ -252,7 +254,7 @@ impl Separator {
         permutation::check(self.sources)?;
         at_least_two(recording)?;
         self.noise_level().validate()?;
-        for (name, seconds) in [("max_lag", self.max_lag), ("block", self.block)] {
+        for (name, seconds) in [("max-lag", self.max_lag), ("block", self.block)] {
             if !(seconds > 0.0 && seconds.is_finite()) {
                 let problem = format!("{seconds} s");
                 return Err(Error::parameter(name, problem, "give a positive number"));

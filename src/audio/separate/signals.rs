@@ -8,9 +8,8 @@ use super::separated::Separated;
 use super::separator::Job;
 use super::spectra::Spectra;
 use crate::audio::reconstruct::Reconstruction;
-use crate::audio::watch::Untold;
 use crate::error::Result;
-use crate::observer::Observer;
+use crate::observer::{Observer, Untold};
 
 /// The sources by their masks.
 pub(super) fn masked(

@@ -1,12 +1,11 @@
 //! Block coordinate descent: plans for given delays, and the best delays for given plans.
 
-use std::ops::ControlFlow;
-
 use super::options::{Options, Plan};
 use super::planner::{Delays, Planner, Report};
 use super::solution::{SAME, TracePoint};
 use crate::error::Result;
-use crate::observer::{Observer, Progress};
+use crate::numeric::{check_residual, larger, largest};
+use crate::observer::{Observer, Progress, stops};
 
 /// Frames that no delay moves any more when a descent is done.
 const STILL: f64 = 1e-3;
@@ -34,10 +33,10 @@ impl Descent {
     }
 
     /// Takes the best delays for a plan; how far they moved.
-    fn follow(&mut self, report: &Report, epsilon: f64, largest: f64) -> f64 {
-        let next = report.delays(&self.delays, largest);
+    fn follow(&mut self, report: &Report, epsilon: f64, furthest: f64) -> f64 {
+        let next = report.delays(&self.delays, furthest);
         let moved = next.iter().zip(&self.delays).map(|(new, old)| (new - old).abs());
-        let moved = moved.fold(0.0, f64::max);
+        let moved = largest(moved);
         self.cost = report.cost(&next);
         self.delays = next;
         let objective = report.objective;
@@ -89,20 +88,18 @@ pub(super) fn descend(
                 let moved = descent.follow(&report, epsilon, largest);
                 *running = moved >= still;
                 descent.converged = last && !*running;
-                furthest = furthest.max(moved);
+                furthest = larger(furthest, moved);
             }
             let left = running.iter().filter(|running| **running).count();
+            let iterations = (stages.len() + SETTLING) * options.outer_iterations;
             let progress = Progress {
-                iteration: steps,
-                max_iterations: (stages.len() + SETTLING) * options.outer_iterations,
-                residual: furthest,
-                tolerance: still,
                 epsilon: (options.plan == Plan::Entropic).then_some(epsilon),
                 cost: descents.iter().map(|descent| descent.cost).reduce(f64::min),
                 running: (left, descents.len()),
-                part: (1, 1),
+                ..Progress::new(steps, iterations, furthest, still)
             };
-            if observer.progress(&progress) == ControlFlow::Break(()) || observer.interrupted() {
+            check_residual(furthest, steps, "use a larger epsilon, or the CPU")?;
+            if stops(observer, &progress) {
                 interrupted = true;
                 break 'stages;
             }

@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use crate::error::{Error, Result};
 use crate::linear::Law;
+use crate::validate::{at_least_one, positive};
 
 /// Where the descent of the delays starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,12 +110,6 @@ impl Options {
     }
 
     pub(super) fn validate(&self, sources: usize, microphones: usize, frames: usize) -> Result<()> {
-        let positive = |name: &str, value: f64, remedy: &str| {
-            if value > 0.0 && value.is_finite() {
-                return Ok(());
-            }
-            Err(Error::parameter(name, format!("{value} is not a positive number"), remedy))
-        };
         if self.epsilons.is_empty() {
             let remedy = "give at least one, in squared frames, such as 0.5";
             return Err(Error::parameter("epsilons", "there are none", remedy));
@@ -125,7 +120,7 @@ impl Options {
         for cost in [self.outlier, self.outlier_of_masks()].into_iter().flatten() {
             positive("outlier", cost, "give squared frames, such as 4, or none")?;
         }
-        positive("max_lag", self.max_lag, "give frames, such as 12")?;
+        positive("max-lag", self.max_lag, "give frames, such as 12")?;
         positive("power", self.power, "1 is for power, 0.5 for magnitude spectrograms")?;
         match self.relaxation {
             Law::Fixed => {}
@@ -137,15 +132,9 @@ impl Options {
                 return Err(Error::parameter("relaxation", problem, "use fixed, KL or TV"));
             }
         }
-        for (name, count) in [
-            ("inner_iterations", self.inner_iterations),
-            ("outer_iterations", self.outer_iterations),
-            ("mask_iterations", self.mask_iterations),
-        ] {
-            if count == 0 {
-                return Err(Error::parameter(name, "there is none", "give at least one"));
-            }
-        }
+        at_least_one("inner-iterations", self.inner_iterations)?;
+        at_least_one("outer-iterations", self.outer_iterations)?;
+        at_least_one("mask-iterations", self.mask_iterations)?;
         if self.plan == Plan::Exact {
             self.validate_exact(microphones)?;
         }

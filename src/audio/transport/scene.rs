@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::options::Weights;
 use crate::error::{Error, Result};
-use crate::kernels::linear::segment_sum::compensated_sum;
+use crate::numeric::compensated_sum;
 
 /// A frequency with less than this share of the mass of the loudest one is silent.
 const SILENCE: f64 = 1e-10;
@@ -60,7 +60,7 @@ impl Scene {
         for f in 0..frequencies {
             for spectrogram in spectrograms {
                 let column = spectrogram.row(f).map(|value| (value / peak).powf(power)).to_vec();
-                sums.push(compensated_sum(&column));
+                sums.push(compensated_sum(column.iter().copied()));
                 columns.extend(column);
             }
         }
@@ -78,7 +78,7 @@ impl Scene {
                 };
             }
         }
-        let total = compensated_sum(&masses);
+        let total = compensated_sum(masses.iter().copied());
         if total == 0.0 {
             let problem = "no frequency is heard by all microphones";
             return Err(Error::data("the spectrograms", problem, "check what was recorded"));

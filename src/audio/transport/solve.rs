@@ -14,7 +14,7 @@ use super::seeds::starts;
 use super::solution::{Solution, flat};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::observer::{Observer, Part};
+use crate::observer::{Latched, Observer, Part};
 
 /// Error of the marginals at which masks are done.
 const MASK_TOLERANCE: f64 = 1e-5;
@@ -66,6 +66,7 @@ pub fn solve_batch(
     let plans = Entropic::plans_at_once(engine, &all[0], sources);
     let at_once = (plans / starts_per_scene(options)).max(1);
     let parts = all.len().div_ceil(at_once);
+    let observer = &mut Latched::new(observer);
     let mut solutions = Vec::with_capacity(all.len());
     for (part, scenes) in all.chunks(at_once).enumerate() {
         let mut observer = Part { observer: &mut *observer, part: (part + 1, parts) };

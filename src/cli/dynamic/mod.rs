@@ -332,7 +332,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     } else {
         None
     };
-    let paths = spaces.map(|space| solution.mean_path(&problem, space));
+    let paths = spaces.filter_map(|space| solution.mean_path(&problem, space));
     session.finish(&engine, &results, |record| Report {
         results: &results,
         example: example.map(|example| example.name),

@@ -38,15 +38,13 @@ pub(super) fn entropic(
     }
     let mut transport = Transport::between(&problem.a, &problem.b)
         .laws(arguments.law_a, arguments.law_b)
-        .reference(arguments.reference.into())
-        .control(arguments.common.control(1.0));
+        .reference(arguments.reference.into());
     transport = match problem.cost() {
         Some(cost) => transport.cost(cost),
         None => transport.geometry(geometry),
     };
-    if let Some(epsilon) = arguments.epsilon {
-        transport = transport.epsilon(epsilon);
-    }
+    let epsilon = arguments.epsilon.map_or_else(|| transport.default_epsilon(), Ok)?;
+    let transport = transport.control(arguments.common.control(epsilon));
     let mut watch = session.watch();
     let (solution, results, divergence) = if arguments.divergence {
         let found = transport.divergence(engine, &mut watch)?;

@@ -1,7 +1,5 @@
 //! The loop: batches of pairs, epochs in stretches, what comes of them.
 
-use std::ops::ControlFlow;
-
 use ndarray::Array1;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -14,8 +12,8 @@ use crate::flat::{Cloud, Distance, Pair, lower_bound, upper_bound};
 use crate::kernels::MULTIPLY_ADDS_PER_EXPONENTIAL;
 use crate::kernels::flat::network::{Plan, Step, initial, lambda_of};
 use crate::kernels::flat::train::{Charges, Networks, train};
-use crate::kernels::linear::segment_sum::compensated_sum;
-use crate::observer::{Observer, Progress};
+use crate::numeric::compensated_sum;
+use crate::observer::{Observer, Progress, stops};
 
 /// Bytes of networks that train together at most: enough to keep a large GPU busy.
 const BATCH_BYTES: u64 = 256 << 20;
@@ -123,18 +121,13 @@ impl Training {
             let end = (epoch + self.epochs_at_once(engine, &networks)).min(self.epochs);
             train(engine, &mut networks, epoch..end, end == self.epochs)?;
             epoch = end;
+            let left = (self.epochs - epoch) as f64;
             let progress = Progress {
-                iteration: epoch,
-                max_iterations: self.epochs,
-                residual: (self.epochs - epoch) as f64,
-                tolerance: 0.0,
-                epsilon: None,
-                cost: None,
                 running: (pairs.len(), pairs.len()),
                 part,
+                ..Progress::new(epoch, self.epochs, left, 0.0)
             };
-            let stop = observer.progress(&progress) == ControlFlow::Break(());
-            interrupted = (stop || observer.interrupted()) && epoch < self.epochs;
+            interrupted = stops(observer, &progress) && epoch < self.epochs;
         }
         if interrupted {
             train(engine, &mut networks, epoch..epoch, true)?;
@@ -177,7 +170,7 @@ impl Training {
         let (f_a, f_b) = (f_a?, f_b?);
         let terms = pair.a.weights().iter().zip(&f_a).map(|(mass, f)| mass * f);
         let terms = terms.chain(pair.b.weights().iter().zip(&f_b).map(|(mass, f)| -mass * f));
-        let learned = compensated_sum(&terms.collect::<Vec<_>>());
+        let learned = compensated_sum(terms);
         let psi: Vec<f64> = f_b.iter().map(|f| -f).collect();
         let certificate = lower_bound(pair.a, pair.b, &psi)?;
         let lower = certificate.value;

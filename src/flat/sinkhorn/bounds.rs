@@ -2,8 +2,8 @@
 
 use super::pairs::{Pairs, log};
 use crate::error::Result;
-use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::kernels::{NEARLY_NOTHING, NOTHING};
+use crate::numeric::compensated_sum;
 
 /// Sweeps that put what rounding left of the masses into what room it left.
 const REFILLS: usize = 3;
@@ -34,7 +34,7 @@ impl Pairs {
                 let range = side.range(pair);
                 side.masses[range.clone()].iter().zip(&potential[range])
             });
-            compensated_sum(&terms.map(|(mass, value)| mass * value).collect::<Vec<_>>())
+            compensated_sum(terms.map(|(mass, value)| mass * value))
         };
         let values = (0..self.count()).map(attained).collect();
         Ok(Lower { values, potentials })
@@ -105,7 +105,7 @@ impl Pairs {
                 left[0][i] -= moved;
                 saved.push(moved * mean[i]);
             }
-            values[pair] += compensated_sum(&saved);
+            values[pair] += compensated_sum(saved.iter().copied());
         }
         Ok(())
     }

@@ -8,9 +8,9 @@ mod schedule;
 use super::certificate::extended;
 use super::{Cloud, Distance};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
-use crate::linear::schedule::positive;
+use crate::error::Result;
 use crate::observer::Observer;
+use crate::validate::{at_least_one, positive};
 use netted::Netted;
 pub(super) use pairs::{Pair, Pairs};
 use schedule::{Loop, State};
@@ -164,10 +164,7 @@ impl Sinkhorn {
     fn validate(&self) -> Result<()> {
         positive("epsilon", self.epsilon, "give the entropic strength, which is a distance")?;
         positive("tolerance", self.tolerance, "give how near bounds are to be, as 0.01")?;
-        if self.max_iterations == 0 {
-            return Err(Error::parameter("max-iterations", "it is 0", "give at least 1"));
-        }
-        Ok(())
+        at_least_one("max-iterations", self.max_iterations)
     }
 
     /// upper + lower, or what counts as the least sum.

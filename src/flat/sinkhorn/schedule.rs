@@ -1,11 +1,10 @@
 //! How epsilon falls, and when each pair of a batch is done.
 
-use std::ops::ControlFlow;
-
 use super::Sinkhorn;
 use super::pairs::Pairs;
 use crate::error::Result;
-use crate::observer::{Observer, Progress};
+use crate::numeric;
+use crate::observer::{Observer, Progress, stops};
 
 /// From one epsilon to the next, on the way down to the target and beyond it.
 const ANNEALING: f64 = 0.5;
@@ -184,17 +183,15 @@ impl<'a> Loop<'a> {
         let unfinished = self.unfinished(epsilon);
         let running = unfinished.iter().filter(|running| **running).count();
         let open = self.states.iter().zip(&unfinished).filter(|(_, open)| **open || running == 0);
+        let residual = numeric::largest(open.map(|(state, _)| Sinkhorn::half_width(state)));
+        let iteration = self.states.iter().map(|state| state.iterations).max().unwrap_or(0);
+        let Sinkhorn { max_iterations, tolerance, .. } = *self.control;
         let progress = Progress {
-            iteration: self.states.iter().map(|state| state.iterations).max().unwrap_or(0),
-            max_iterations: self.control.max_iterations,
-            residual: open.map(|(state, _)| Sinkhorn::half_width(state)).fold(0.0, f64::max),
-            tolerance: self.control.tolerance,
             epsilon: Some(epsilon),
-            cost: None,
             running: (running, self.states.len()),
-            part: (1, 1),
+            ..Progress::new(iteration, max_iterations, residual, tolerance)
         };
-        self.interrupted |= self.observer.progress(&progress) == ControlFlow::Break(());
+        self.interrupted |= stops(self.observer, &progress);
     }
 }
 

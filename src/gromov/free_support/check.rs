@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::gromov::problem::{check_alpha, check_distances};
 use crate::linear::check_weights;
+use crate::validate::{at_least_one, from_zero};
 
 /// Matrices of a plan's size that are alive while it is found.
 const MATRICES: u64 = 8;
@@ -37,14 +38,11 @@ impl FreeSupport {
         }
         self.check_features()?;
         self.require(engine)?;
-        if let Some(tolerance) = self.tolerance.filter(|value| value.is_nan() || *value < 0.0) {
-            let problem = format!("{tolerance} is not a number from 0 up");
+        if let Some(tolerance) = self.tolerance {
             let remedy = "give the relative change of the distances to stop at";
-            return Err(Error::parameter("tolerance", problem, remedy));
+            from_zero("tolerance", tolerance, remedy)?;
         }
-        if self.max_iterations == 0 {
-            return Err(Error::parameter("max-iterations", "it is 0", "give at least 1"));
-        }
+        at_least_one("max-iterations", self.max_iterations)?;
         match &self.plans {
             Plans::Exact(control) => control.validate(),
             Plans::Entropic(control) => control.validate(),

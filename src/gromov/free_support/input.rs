@@ -1,7 +1,5 @@
 //! One input of a free-support barycenter: its plan, and what the barycenter learns from it.
 
-use std::ops::ControlFlow;
-
 use ndarray::{Array1, Array2, Axis, concatenate};
 
 use super::Plans;
@@ -9,7 +7,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::gromov::exact::{Descent, FeatureCosts, Sides, inner, rounded, square, times};
 use crate::gromov::{Control, Fused, Problem, Solution, Space, Terms, solve, solve_from};
-use crate::observer::{Observer, Progress};
+use crate::observer::{Observer, Untold};
 
 /// The barycenter on its way.
 pub(super) struct Center {
@@ -88,7 +86,7 @@ impl Input {
         engine: &Engine,
         observer: &dyn Observer,
     ) -> Result<()> {
-        let mut observer = Within(observer);
+        let mut observer = Untold(observer);
         match plans {
             Plans::Exact(control) => self.descend(control, center, &mut observer),
             Plans::Entropic(control) => self.diffuse(control, center, engine, &mut observer),
@@ -207,18 +205,4 @@ fn squared_distances(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((a.nrows(), b.nrows()), |(i, j)| {
         a.row(i).iter().zip(b.row(j)).map(|(a, b)| (a - b) * (a - b)).sum()
     })
-}
-
-/// Watches the solves within a round: they may be interrupted, but their progress is not that of
-/// the barycenter.
-struct Within<'a>(&'a dyn Observer);
-
-impl Observer for Within<'_> {
-    fn progress(&mut self, _: &Progress) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn interrupted(&self) -> bool {
-        self.0.interrupted()
-    }
 }

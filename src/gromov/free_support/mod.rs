@@ -11,7 +11,7 @@ use super::exact::Descent;
 use super::{Control, Space};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::observer::{Observer, Part};
+use crate::observer::{Observer, in_parts};
 
 pub use solution::FreeSupportSolution;
 
@@ -236,17 +236,12 @@ impl FreeSupport {
             let remedy = "give at least 1, and no more where the start is given";
             return Err(Error::parameter("seeds", problem, remedy));
         }
-        let mut solutions = Vec::new();
-        for start in 0..seeds {
+        let mut solutions = in_parts(seeds, observer, |start, observer| {
             let seed = self.seed.wrapping_add(start as u64);
-            let mut observer = Part { observer: &mut *observer, part: (start + 1, seeds) };
-            let solution = self.clone().seed(seed).solve_with(engine, &mut observer)?;
+            let solution = self.clone().seed(seed).solve_with(engine, observer)?;
             let interrupted = solution.interrupted;
-            solutions.push(solution);
-            if interrupted {
-                break;
-            }
-        }
+            Ok((solution, interrupted))
+        })?;
         solutions.sort_by(|a, b| a.terms.total().total_cmp(&b.terms.total()));
         Ok(solutions)
     }

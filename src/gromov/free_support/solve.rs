@@ -1,6 +1,5 @@
 //! Plans, then distances and features, in turns.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ndarray::{Array1, Array2};
@@ -13,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::gromov::exact::inner;
 use crate::gromov::{Terms, TracePoint};
-use crate::observer::{Observer, Progress};
+use crate::observer::{Observer, Progress, stops};
 
 /// Solves a problem that was checked.
 pub(super) fn solve(
@@ -61,17 +60,12 @@ pub(super) fn solve(
         });
         converged = change <= tolerance && inputs.iter().all(|input| input.settled);
         let progress = Progress {
-            iteration,
-            max_iterations: problem.max_iterations,
-            residual: change,
-            tolerance,
             epsilon: Some(problem.plans.epsilon()).filter(|epsilon| *epsilon > 0.0),
             cost: Some(terms.total()),
             running: (usize::from(!converged), 1),
-            part: (1, 1),
+            ..Progress::new(iteration, problem.max_iterations, change, tolerance)
         };
-        interrupted |= observer.progress(&progress) == ControlFlow::Break(());
-        interrupted |= observer.interrupted();
+        interrupted |= stops(observer, &progress);
         if converged || interrupted {
             break;
         }

@@ -14,9 +14,9 @@ use crate::error::Result;
 use crate::geometry::Side;
 use crate::kernels::NEARLY_NOTHING;
 use crate::kernels::gromov::grid::{Room, Workspace};
-use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::linear::Law;
 use crate::linear::tree::{Forest, NodeValues};
+use crate::numeric::compensated_sum;
 use factored::Factored;
 use stored::Stored;
 
@@ -246,7 +246,7 @@ impl Linearised {
                         if p > 0.0 { p * (values.potential[point] + shift) } else { 0.0 }
                     })
                     .collect();
-                one.plan.entropy += compensated_sum(&terms);
+                one.plan.entropy += compensated_sum(terms.iter().copied());
                 one.plan.mass = marginal.sum();
                 one.plan.marginals.push(marginal);
                 let gauge = &gauge[index * values.potential.len()..];

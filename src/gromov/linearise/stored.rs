@@ -16,8 +16,8 @@ use crate::kernels::gromov::fold_columns::fold_columns;
 use crate::kernels::gromov::linearised_cost::{EdgeLabels, Product, linearised_cost};
 use crate::kernels::gromov::matrix_product::Place;
 use crate::kernels::linear::coupling_rows::{Summand, coupling_rows};
-use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::kernels::tiles::Blocks;
+use crate::numeric::compensated_sum;
 
 /// Work space of an edge whose costs are stored.
 pub(super) struct Stored {
@@ -257,7 +257,7 @@ fn worth(gauge: [&[f64]; 2], ends: &Ends<'_>) -> Vec<f64> {
 }
 
 fn by_problem(sums: &[f64], count: usize) -> Vec<f64> {
-    sums.chunks(sums.len() / count).map(compensated_sum).collect()
+    sums.chunks(sums.len() / count).map(|part| compensated_sum(part.iter().copied())).collect()
 }
 
 impl LabelCosts {

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
-use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::kernels::{check_length, groups_of_256, index};
+use crate::numeric::compensated_sum;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -78,7 +78,7 @@ impl LagProfile {
                 for (block, term) in terms.iter_mut().enumerate() {
                     *term = plan[block * width + number];
                 }
-                out.push(compensated_sum(&terms));
+                out.push(compensated_sum(terms.iter().copied()));
             }
         }
         Ok(out)

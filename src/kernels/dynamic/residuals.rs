@@ -9,8 +9,8 @@ use super::lines::{Line, Slab, slabs};
 use super::{Layout, Shape, variants};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
 use crate::error::Result;
-use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::kernels::{check_length, groups_of_256};
+use crate::numeric::compensated_sum;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -137,9 +137,7 @@ impl Sums {
     }
 
     fn total(all: &[Self]) -> Self {
-        let total = |number: usize| {
-            compensated_sum(&all.iter().map(|sums| sums.numbers()[number]).collect::<Vec<_>>())
-        };
+        let total = |number: usize| compensated_sum(all.iter().map(|sums| sums.numbers()[number]));
         Self::of(&[0, 1, 2, 3, 4, 5].map(total))
     }
 }

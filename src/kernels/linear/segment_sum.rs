@@ -5,6 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
+use crate::numeric::compensated_sum;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -32,7 +33,9 @@ pub(crate) fn segment_sum(
             let out = out.host_mut()?;
             engine.run_twin(SHADER.name, || {
                 for (out, bounds) in out.iter_mut().zip(offsets.windows(2)) {
-                    let sum = compensated_sum(&values[bounds[0] as usize..bounds[1] as usize]);
+                    let sum = compensated_sum(
+                        values[bounds[0] as usize..bounds[1] as usize].iter().copied(),
+                    );
                     *out = if accumulate { *out + sum } else { sum };
                 }
             });
@@ -57,15 +60,4 @@ pub(crate) fn segment_sum(
             },
         ),
     }
-}
-
-/// Neumaier's compensated sum.
-pub(crate) fn compensated_sum(values: &[f64]) -> f64 {
-    let (mut sum, mut lost) = (0.0_f64, 0.0);
-    for &value in values {
-        let next = sum + value;
-        lost += if sum.abs() >= value.abs() { (sum - next) + value } else { (value - next) + sum };
-        sum = next;
-    }
-    sum + lost
 }

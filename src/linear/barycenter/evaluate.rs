@@ -9,9 +9,9 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::geometry::{Side, Support};
 use crate::kernels::NOTHING;
-use crate::kernels::linear::segment_sum::compensated_sum;
-use crate::linear::pace::HOST_WORK;
+use crate::linear::pace::{HOST_WORK, room_for};
 use crate::linear::tree::Terms;
+use crate::numeric::compensated_sum;
 
 pub(super) fn evaluate(
     mut star: Star,
@@ -25,10 +25,13 @@ pub(super) fn evaluate(
     let peak = log_barycenter.iter().copied().fold(NOTHING, f64::max);
     let mut weights: Array1<f64> = log_barycenter.iter().map(|log| (log - peak).exp()).collect();
     weights /= weights.sum();
-    let in_f64 = !star.engine.is_gpu() || 3.0 * star.work() <= HOST_WORK;
-    if star.engine.is_gpu() && in_f64 {
-        star = on_host(&star, problem, &support)?;
-    }
+    let on_gpu = star.engine.is_gpu();
+    let host = match on_gpu && 3.0 * star.work() <= HOST_WORK {
+        true => room_for(on_host(&star, problem, &support))?,
+        false => None,
+    };
+    let in_f64 = host.is_some() || !on_gpu;
+    star = host.unwrap_or(star);
     let (mut linear, mut entropic, mut marginal_error) = (0.0, 0.0, 0.0);
     for group in &mut star.groups {
         let plans = group_plans(group, &star.engine, epsilon, &weights, problem)?;
@@ -97,7 +100,7 @@ fn group_plans(
         };
         let of_input = marginal(&f[of_rows.clone()], &heard[of_rows.clone()]);
         let of_support = marginal(&h[of_cols.clone()], &sent[of_cols.clone()]);
-        let linear = compensated_sum(&costs[of_rows.clone()]);
+        let linear = compensated_sum(costs[of_rows.clone()].iter().copied());
         // log(P / (mu x U)) = f - log mu + h + log m - C / epsilon, where there is mass.
         let mut terms: Vec<f64> = Vec::with_capacity(rows + cols);
         let mut error = 0.0;
@@ -109,10 +112,11 @@ fn group_plans(
             terms.push(if p > 0.0 { p * (h[j] + log_cols) } else { 0.0 });
             error += (p - wanted).abs();
         }
-        let mass = compensated_sum(&of_input);
+        let mass = compensated_sum(of_input.iter().copied());
         let weight = problem.weights[member];
         plans.linear += weight * linear;
-        plans.entropic += weight * (epsilon * (compensated_sum(&terms) - mass + 1.0) - linear);
+        plans.entropic +=
+            weight * (epsilon * (compensated_sum(terms.iter().copied()) - mass + 1.0) - linear);
         plans.marginal_error += weight * error;
     }
     Ok(plans)

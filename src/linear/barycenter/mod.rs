@@ -11,7 +11,7 @@ use super::tree::Terms;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry, Measure, Support};
-use crate::observer::{Observer, Part};
+use crate::observer::{Observer, in_parts};
 
 /// Weights of the inputs may miss 1 by this much.
 const WEIGHT_SUM: f64 = 1e-6;
@@ -180,18 +180,12 @@ impl<'a> Barycenter<'a> {
                 "an interpolation takes at least two of each",
             ));
         }
-        let mut solutions = Vec::new();
-        for frame in 0..frames {
+        in_parts(frames, observer, |frame, observer| {
             let weights = weights_on_path(frame, frames, self.measures.len());
-            let mut observer = Part { observer: &mut *observer, part: (frame + 1, frames) };
-            let solution = self.clone().weights(&weights).solve_with(engine, &mut observer)?;
+            let solution = self.clone().weights(&weights).solve_with(engine, observer)?;
             let interrupted = solution.interrupted;
-            solutions.push(solution);
-            if interrupted {
-                break;
-            }
-        }
-        Ok(solutions)
+            Ok((solution, interrupted))
+        })
     }
 
     /// Checks the parameters and the number of inputs; solving does it too.

@@ -1,7 +1,5 @@
 //! The loop of iterative Bregman projections.
 
-use std::ops::ControlFlow;
-
 use super::evaluate::evaluate;
 use super::star::Star;
 use super::{Barycenter, BarycenterSolution};
@@ -9,8 +7,10 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::geometry::Geometry;
 use crate::linear::Control;
+use crate::linear::pace::RAN_AWAY;
 use crate::linear::pace::{Checks, Pace, StopTest};
-use crate::observer::{Observer, Progress};
+use crate::numeric::check_residual;
+use crate::observer::{Observer, Progress, stops};
 
 /// What the loop found.
 pub(super) struct Outcome {
@@ -85,16 +85,11 @@ fn run(star: &mut Star, problem: &Barycenter<'_>, observer: &mut dyn Observer) -
                 }
                 pace.adapt(residual, control);
                 let progress = Progress {
-                    iteration,
-                    max_iterations: control.max_iterations,
-                    residual,
-                    tolerance: pace.tolerance,
                     epsilon: Some(epsilon),
-                    cost: None,
-                    running: (1, 1),
-                    part: (1, 1),
+                    ..Progress::new(iteration, control.max_iterations, residual, pace.tolerance)
                 };
-                outcome.interrupted |= observer.progress(&progress) == ControlFlow::Break(());
+                outcome.interrupted |= stops(observer, &progress);
+                check_residual(residual, iteration, RAN_AWAY)?;
                 if outcome.converged || (!last && residual <= pace.tolerance) {
                     break;
                 }

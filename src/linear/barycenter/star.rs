@@ -69,6 +69,13 @@ impl Star {
             .into_iter()
             .map(|members| Group::new(engine, problem, support, members))
             .collect::<Result<Vec<_>>>()?;
+        if problem.debiased && problem.geometry.is_some() {
+            return Err(Error::data(
+                "the debiased barycenter",
+                "it needs the costs within the support, and only those from the inputs are given",
+                "leave the costs to the supports and a cost function, or do without debiasing",
+            ));
+        }
         let correction =
             problem.debiased.then(|| Correction::new(engine, support, problem.cost)).transpose()?;
         let largest = groups.iter().map(|group| group.members.len()).max().unwrap_or(1);

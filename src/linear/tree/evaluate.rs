@@ -8,11 +8,11 @@ use super::{Forest, Reference, Terms, Tree, TreeSolution};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::kernels::linear::node_update::ScaledLaw;
-use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::kernels::{NEARLY_NOTHING, NOTHING};
 use crate::linear::Law;
-use crate::linear::pace::HOST_WORK;
+use crate::linear::pace::{HOST_WORK, room_for};
 use crate::linear::schedule::Control;
+use crate::numeric::compensated_sum;
 
 pub(super) fn evaluate(
     mut forest: Forest,
@@ -23,18 +23,15 @@ pub(super) fn evaluate(
 ) -> Result<Vec<TreeSolution>> {
     let epsilon = outcome.epsilon;
     let engine = forest.engine.clone();
-    let mut in_f64 = true;
-    if engine.is_gpu() {
-        if forest.work() * 2.0 <= HOST_WORK {
-            forest = on_host(&forest, trees)?;
-        } else {
-            in_f64 = false;
-            let all = vec![1.0; forest.count];
-            engine.write(&mut forest.running, &all)?;
-        }
+    let host = match engine.is_gpu() && forest.work() * 2.0 <= HOST_WORK {
+        true => room_for(on_host(&forest, trees))?,
+        false => None,
+    };
+    let in_f64 = host.is_some() || !engine.is_gpu();
+    if let Some(host) = host {
+        forest = host;
     } else {
-        let all = vec![1.0; forest.count];
-        engine.write(&mut forest.running, &all)?;
+        engine.write(&mut forest.running, &vec![1.0; forest.count])?;
     }
     let moves: Vec<_> = forest.shape.gather.iter().chain(&forest.shape.spread).copied().collect();
     for step in moves {
@@ -65,7 +62,7 @@ pub(super) fn evaluate(
                 .zip(&nodes)
                 .map(|(node, values)| potential(node.law, values, epsilon))
                 .collect(),
-            mass: compensated_sum(marginals[0].as_slice().unwrap_or(&[])),
+            mass: compensated_sum(marginals[0].iter().copied()),
             marginals,
             terms,
             marginal_error,
@@ -166,7 +163,7 @@ fn terms(
     linear: f64,
     epsilon: f64,
 ) -> Terms {
-    let mass = compensated_sum(marginals[0].as_slice().unwrap_or(&[]));
+    let mass = compensated_sum(marginals[0].iter().copied());
     // sum P log(P / R) from the potentials: log(P / R) = sum of potentials - costs / epsilon.
     let along_potentials: f64 = nodes
         .iter()
@@ -177,7 +174,7 @@ fn terms(
                 .zip(&node.potential)
                 .map(|(&p, &g)| if p > 0.0 { p * g } else { 0.0 })
                 .collect();
-            compensated_sum(&products)
+            compensated_sum(products.iter().copied())
         })
         .sum();
     let reference_mass = reference_mass(tree);
@@ -227,7 +224,7 @@ fn dual_term(law: Law, weights: &Array1<f64>, potential: &[f64], epsilon: f64) -
             }
         })
         .collect();
-    compensated_sum(&terms)
+    compensated_sum(terms.iter().copied())
 }
 
 /// How far the marginals are from where their laws want them, in L1, for a mass of 1; for fixed

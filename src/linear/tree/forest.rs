@@ -6,11 +6,11 @@ use crate::error::{Error, Result};
 use crate::geometry::{Operator, Side};
 use crate::kernels::linear::node_residual::NodeResidual;
 use crate::kernels::linear::node_update::{NodeArrays, ScaledLaw, node_update};
-use crate::kernels::linear::segment_sum::compensated_sum;
 use crate::kernels::linear::sum_messages::sum_messages;
 use crate::kernels::tiles::problem_of_points;
 use crate::kernels::{NEARLY_NOTHING, NOTHING};
 use crate::linear::Law;
+use crate::numeric::compensated_sum;
 
 /// One step of a sweep. Edges are named by the index of the edge; `down` leads away from the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -337,7 +337,10 @@ impl Forest {
         operator.linear(engine, epsilon / *weight, f, g, &mut sums)?;
         let sums = engine.download(&sums)?;
         let rows = &operator.blocks().rows;
-        Ok(rows.windows(2).map(|bounds| compensated_sum(&sums[bounds[0]..bounds[1]])).collect())
+        Ok(rows
+            .windows(2)
+            .map(|bounds| compensated_sum(sums[bounds[0]..bounds[1]].iter().copied()))
+            .collect())
     }
 }
 

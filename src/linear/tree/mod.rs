@@ -23,7 +23,7 @@ use ndarray::Array1;
 use super::Law;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
-use crate::linear::schedule::positive;
+use crate::validate::positive;
 
 pub(crate) use evaluate::NodeValues;
 pub(crate) use forest::{Forest, Move, Shape};

@@ -1,15 +1,15 @@
 //! The sweep loop: annealing, stop tests, over-relaxation, batches.
 
-use std::ops::ControlFlow;
-
 use super::evaluate::evaluate;
 use super::{Forest, Tree, TreeSolution};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::linear::Law;
+use crate::linear::pace::RAN_AWAY;
 use crate::linear::pace::{Checks, Pace, StopTest};
 use crate::linear::schedule::Control;
-use crate::observer::{Observer, Progress};
+use crate::numeric::check_residual;
+use crate::observer::{Observer, Progress, stops};
 
 /// Solves one problem.
 ///
@@ -106,7 +106,8 @@ fn run(
             }
             sweeps += 1;
             let out_of_budget = sweeps >= pace.end;
-            let stop_now = observer.interrupted() || out_of_budget;
+            outcome.interrupted |= observer.interrupted();
+            let stop_now = outcome.interrupted || out_of_budget;
             let read = if checking { checks.push(sweeps, &residual)? } else { None };
             let read = if stop_now { checks.last()?.or(read) } else { read };
             let mut settled = false;
@@ -122,20 +123,13 @@ fn run(
                 pace.adapt(worst, control);
                 let running = outcome.converged.iter().filter(|done| !**done).count();
                 let progress = Progress {
-                    iteration,
-                    max_iterations: control.max_iterations,
-                    residual: worst,
-                    tolerance: pace.tolerance,
                     epsilon: Some(epsilon),
-                    cost: None,
                     running: (running, forest.count),
-                    part: (1, 1),
+                    ..Progress::new(iteration, control.max_iterations, worst, pace.tolerance)
                 };
-                if observer.progress(&progress) == ControlFlow::Break(()) {
-                    outcome.interrupted = true;
-                }
+                outcome.interrupted |= stops(observer, &progress);
+                check_residual(worst, iteration, RAN_AWAY)?;
             }
-            outcome.interrupted |= observer.interrupted();
             if settled || out_of_budget || outcome.interrupted {
                 break;
             }
