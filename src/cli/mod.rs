@@ -5,6 +5,7 @@
 mod barycenter;
 mod bench;
 mod check;
+mod demo;
 mod device;
 mod devices;
 mod dynamic;
@@ -58,6 +59,7 @@ enum Command {
     Separate(Box<separate::Arguments>),
     Tdoa(Box<tdoa::Arguments>),
     Simulate(simulate::Arguments),
+    Demo(demo::Arguments),
     Bench(bench::Arguments),
     Check(check::Arguments),
     Devices(devices::Arguments),
@@ -76,6 +78,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Separate(arguments) => separate::run(&arguments),
         Command::Tdoa(arguments) => tdoa::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),

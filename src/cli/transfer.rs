@@ -11,7 +11,7 @@ use gaspard::{Error, Result};
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix2};
 use serde::Serialize;
 
-use super::gromov::{SpaceOptions, StartOptions, Surface};
+use super::gromov::{SpaceOptions, StartOptions, Surface, default_epsilon};
 use super::inputs::Input;
 use super::options::{Common, MassOption, ReferenceOption};
 use super::outputs;
@@ -119,7 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     }
     let problem = chain(arguments, &frames)?;
     problem.validate()?;
-    let epsilon = arguments.epsilon.unwrap_or(1e-3 * problem.scale());
+    let epsilon = arguments.epsilon.map_or_else(|| default_epsilon(&problem), Ok)?;
     let control = arguments.starts.control(&arguments.common, epsilon);
     control.validate()?;
     session.note(&format!("{} frames, epsilon {epsilon:.3e}", frames.len()));

@@ -89,6 +89,14 @@ impl Operator {
         };
         for geometry in geometries {
             geometry.validate()?;
+            let bound = geometry.cost_bound();
+            if bound.is_nan() || bound >= FORBIDDEN {
+                return Err(Error::data(
+                    "the costs",
+                    format!("they go up to {bound:.1e}"),
+                    format!("scale points or costs down: beyond {FORBIDDEN:e} a pair is forbidden"),
+                ));
+            }
         }
         let bytes = geometries.iter().map(|geometry| geometry.bytes(engine)).sum();
         let remedy = match first {

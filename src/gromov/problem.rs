@@ -10,6 +10,9 @@ use crate::linear::Law;
 use crate::linear::tree::{Reference, Tree};
 use crate::validate::positive;
 
+/// Squares of differences of squares of larger ones are beyond what f32 holds.
+const LARGEST_DISTANCE: f64 = 1e9;
+
 /// Relative asymmetry of a distance matrix that counts as rounding.
 const ASYMMETRY: f64 = 1e-6;
 
@@ -134,6 +137,11 @@ impl Space {
             return Err(Error::shape(what(), expected, format!("{rows} x {cols}")));
         }
         self.distances.validate()?;
+        let bound = self.distances.cost_bound();
+        if bound.is_nan() || bound > LARGEST_DISTANCE {
+            let problem = format!("they go up to {bound:.1e}");
+            return Err(Error::data(what(), problem, "scale them down: they are squared, twice"));
+        }
         match &*self.distances {
             Geometry::Matrix(distances) => check_distances(&what(), distances)?,
             Geometry::Points { x, y, .. } if x != y => {

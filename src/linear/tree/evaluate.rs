@@ -66,7 +66,8 @@ pub(super) fn evaluate(
             marginals,
             terms,
             marginal_error,
-            converged: outcome.converged[index],
+            // Where no plan meets the laws, potentials run away, and in the end nothing moves.
+            converged: outcome.converged[index] && marginal_error <= outcome.acceptable,
             interrupted: outcome.interrupted,
             // Annealing was cut short: the potentials belong to a larger epsilon.
             reached_epsilon: epsilon == control.epsilon,
