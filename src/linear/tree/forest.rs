@@ -147,7 +147,8 @@ impl Forest {
             let geometries: Vec<_> = trees.iter().map(|tree| &*tree.edges[edge].geometry).collect();
             Operator::new(engine, &geometries)
         });
-        let operators = operators.collect::<Result<Vec<_>>>()?;
+        let mut operators = operators.collect::<Result<Vec<_>>>()?;
+        operators.iter_mut().for_each(|operator| operator.absorb(engine));
         Self::with_operators(engine, trees, operators)
     }
 
