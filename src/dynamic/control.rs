@@ -3,6 +3,8 @@
 use crate::error::{Error, Result};
 use crate::linear::schedule::positive;
 
+use super::Problem;
+
 /// What an iteration does with the gradient of the costs of frames ([`super::Space::frames`]); where
 /// there are none all but [`Method::Pdfp`] are the same (spec 5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +71,36 @@ impl Default for Control {
 }
 
 impl Control {
+    /// What suits a problem: the defaults, but for two kinds of it. Where spaces are coupled, laws
+    /// hold slowly: sigma is 0.3 and iterations are twice as many. Where there are costs of frames,
+    /// the method is that of Yan, and the tolerance ten times larger, because gradients leave the
+    /// residual of the steps high long after costs have settled.
+    ///
+    /// ```
+    /// use gaspard::dynamic::paper::Example;
+    /// use gaspard::dynamic::{Control, Form, Method};
+    ///
+    /// let example = Example::named("6.3a")?;
+    /// let frames = example.problem([8, 8], 4, Form::Kantorovich, 0.1)?;
+    /// assert_eq!(Control::usual(&frames).method, Method::Yan);
+    /// let particles = example.problem([8, 8], 4, Form::Monge, 0.1)?;
+    /// assert_eq!(Control::usual(&particles), Control::default());
+    /// # Ok::<(), gaspard::Error>(())
+    /// ```
+    #[must_use]
+    pub fn usual(problem: &Problem) -> Self {
+        let mut control = Self::default();
+        if problem.has_coupled() {
+            control.sigma = 0.3;
+            control.max_iterations *= 2;
+        }
+        if problem.has_frames() {
+            control.method = Method::Yan;
+            control.tolerance *= 10.0;
+        }
+        control
+    }
+
     /// Checks the parameters.
     ///
     /// # Errors

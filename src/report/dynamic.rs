@@ -1,5 +1,6 @@
 //! What is kept of a dynamic solve in JSON.
 
+use ndarray::ArrayD;
 use serde::Serialize;
 
 use super::record::thinned;
@@ -52,4 +53,17 @@ impl From<&Solution> for DynamicResults {
             trace: thinned(&solution.trace),
         }
     }
+}
+
+/// Densities at the nodes of time as pictures have them: rounding, and what is left to converge, may
+/// be a little below nothing.
+pub fn frames(solution: &Solution) -> Vec<ArrayD<f64>> {
+    solution.density.outer_iter().map(|frame| frame.mapv(|rho| rho.max(0.0))).collect()
+}
+
+/// Up to `count` of these frames, from the first to the last, as evenly as they come.
+pub fn chosen(frames: &[ArrayD<f64>], count: usize) -> Vec<ArrayD<f64>> {
+    let count = count.min(frames.len());
+    let last = frames.len().saturating_sub(1);
+    (0..count).map(|k| frames[k * last / count.saturating_sub(1).max(1)].clone()).collect()
 }
