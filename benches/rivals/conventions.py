@@ -99,7 +99,8 @@ def transport(gaspard):
     terms = RHO * (kl(unbalanced_plan.sum(1), a) + kl(unbalanced_plan.sum(0), b))
     line("kl:RHO: marginal_terms = RHO KL(P 1 | a) + RHO KL(P' 1 | b)", unbalanced["marginal_terms"], terms, 1e-6)
     _, unbalanced_counting, _ = gaspard.transport(files, *loose, "--reference", "counting")
-    ours = {"found": found, "counting": counting, "unbalanced_counting": unbalanced_counting, "plan": plan, "f": f, "g": g, "divergence": exact["value"],
+    euclidean, _, _ = gaspard.transport(files, "--cost", "euclidean")
+    ours = {"found": found, "euclidean": euclidean, "counting": counting, "unbalanced_counting": unbalanced_counting, "plan": plan, "f": f, "g": g, "divergence": exact["value"],
             "unbalanced": unbalanced, "unbalanced_plan": unbalanced_plan}
     for peer in (transport_pot, transport_ott, transport_geomloss):
         peer(ours, x, y, a, b, cost)
@@ -210,6 +211,8 @@ def transport_geomloss(ours, x, y, a, b, cost):
     f, g = (2 * values.numpy().ravel() for values in loose(*tensors))
     plan = np.outer(a, b) * np.exp((f[:, None] + g - cost) / EPSILON)
     line("reach = sqrt(RHO/2) = kl:RHO: plan", ours["unbalanced_plan"], plan, 5e-3)
+    loss = geomloss.SamplesLoss("sinkhorn", debias=False, **(named | {"p": 1, "blur": EPSILON}))(*tensors)
+    line("p=1: SamplesLoss(blur=eps) = value of --cost euclidean", ours["euclidean"]["value"], float(loss), 1e-3)
 
 
 def gromov(gaspard):

@@ -84,9 +84,14 @@ pub fn hold(case: &Case, found: &[Numbers], sheet: &mut Sheet) {
             sheet.expect("6.2b: width falls with beta", monotone(&widths, -1.0));
         }
         "6.3a" => {
-            for form in [Form::Coupled, Form::Kantorovich] {
-                let mass = at(form, 0.1, "mass_on_the_hill");
-                claim(&format!("mass on the hill, {form:?}, beta 0.1"), mass, 0.0..=0.1);
+            for (form, beta) in [
+                (Form::Coupled, 0.1),
+                (Form::Coupled, 1.0),
+                (Form::Kantorovich, 0.1),
+                (Form::Kantorovich, 1.0),
+            ] {
+                let mass = at(form, beta, "mass_on_the_hill");
+                claim(&format!("mass on the hill, {form:?}, beta {beta}"), mass, 0.0..=0.1);
             }
         }
         "6.3b" => {
