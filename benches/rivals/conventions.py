@@ -84,7 +84,12 @@ def transport(gaspard):
     found, plan, potentials = gaspard.transport(files)
     f, g = potentials["f"], potentials["g"]
     print("\ngaspard by its own formulas")
-    line("P = a b exp((f + g - C) / eps)", plan, product * np.exp((f[:, None] + g - cost) / EPSILON), 1e-8)
+    line(
+        "P = a b exp((f + g - C) / eps)",
+        plan,
+        product * np.exp((f[:, None] + g - cost) / EPSILON),
+        1e-8,
+    )
     line("linear = <C, P>", found["linear"], (cost * plan).sum(), 1e-9)
     line("entropic = eps KL(P | a b)", found["entropic"], EPSILON * kl(plan, product), 1e-7)
     line("value = linear + entropic", found["value"], found["linear"] + found["entropic"], 1e-12)
@@ -92,16 +97,36 @@ def transport(gaspard):
     counting, same, _ = gaspard.transport(files, "--reference", "counting")
     line("--reference counting: the same plan", plan, same, 1e-8)
     plain = EPSILON * (plan * np.log(plan)).sum()
-    line("--reference counting: entropic = eps sum P log P at mass 1", counting["entropic"], plain, 1e-7)
+    line(
+        "--reference counting: entropic = eps sum P log P at mass 1",
+        counting["entropic"],
+        plain,
+        1e-7,
+    )
     exact, _, _ = gaspard.transport(files, "--divergence")
     loose = ["--law-a", f"kl:{RHO}", "--law-b", f"kl:{RHO}"]
     unbalanced, unbalanced_plan, _ = gaspard.transport(files, *loose)
     terms = RHO * (kl(unbalanced_plan.sum(1), a) + kl(unbalanced_plan.sum(0), b))
-    line("kl:RHO: marginal_terms = RHO KL(P 1 | a) + RHO KL(P' 1 | b)", unbalanced["marginal_terms"], terms, 1e-6)
+    line(
+        "kl:RHO: marginal_terms = RHO KL(P 1 | a) + RHO KL(P' 1 | b)",
+        unbalanced["marginal_terms"],
+        terms,
+        1e-6,
+    )
     _, unbalanced_counting, _ = gaspard.transport(files, *loose, "--reference", "counting")
     euclidean, _, _ = gaspard.transport(files, "--cost", "euclidean")
-    ours = {"found": found, "euclidean": euclidean, "counting": counting, "unbalanced_counting": unbalanced_counting, "plan": plan, "f": f, "g": g, "divergence": exact["value"],
-            "unbalanced": unbalanced, "unbalanced_plan": unbalanced_plan}
+    ours = {
+        "found": found,
+        "euclidean": euclidean,
+        "counting": counting,
+        "unbalanced_counting": unbalanced_counting,
+        "plan": plan,
+        "f": f,
+        "g": g,
+        "divergence": exact["value"],
+        "unbalanced": unbalanced,
+        "unbalanced_plan": unbalanced_plan,
+    }
     for peer in (transport_pot, transport_ott, transport_geomloss):
         peer(ours, x, y, a, b, cost)
     simplex = gaspard("transport", *files, "--as", "points", "--exact")
@@ -129,24 +154,41 @@ def transport_pot(ours, x, y, a, b, cost):
     line("ot.solve(C, a, b, reg=eps): plan", ours["plan"], solved.plan, 1e-7)
     line("   its value = value", ours["found"]["value"], solved.value, 1e-7)
     line("   its value_linear = linear", ours["found"]["linear"], solved.value_linear, 1e-7)
-    log_plan, log = ot.bregman.sinkhorn_log(a, b, cost, EPSILON, numItermax=100000, stopThr=1e-12, log=True)
+    log_plan, log = ot.bregman.sinkhorn_log(
+        a, b, cost, EPSILON, numItermax=100000, stopThr=1e-12, log=True
+    )
     line("ot.sinkhorn(a, b, C, reg=eps): plan", ours["plan"], log_plan, 1e-7)
     f = EPSILON * (log["log_u"] - np.log(a))
     line("   eps (log_u - log a) = f, up to a constant", centred(ours["f"], a), centred(f, a), 1e-6)
-    value = ot.sinkhorn2(a, b, cost, EPSILON, method="sinkhorn_log", numItermax=100000, stopThr=1e-12)
+    value = ot.sinkhorn2(
+        a, b, cost, EPSILON, method="sinkhorn_log", numItermax=100000, stopThr=1e-12
+    )
     line("ot.sinkhorn2 = linear, not value", ours["found"]["linear"], float(value), 1e-7)
     loose = ot.unbalanced.sinkhorn_unbalanced(
         a, b, cost, EPSILON, RHO, reg_type="kl", numItermax=100000, stopThr=1e-13
     )
-    line("sinkhorn_unbalanced(reg=eps, reg_m=RHO, reg_type='kl') = kl:RHO: plan", ours["unbalanced_plan"], loose, 1e-6)
+    line(
+        "sinkhorn_unbalanced(reg=eps, reg_m=RHO, reg_type='kl') = kl:RHO: plan",
+        ours["unbalanced_plan"],
+        loose,
+        1e-6,
+    )
     sinkhorn = ot.bregman.empirical_sinkhorn_divergence(
         x, y, EPSILON, a=a, b=b, numIterMax=100000, stopThr=1e-12
     )
     linear = sum(
-        share * (cost_of(p, q) * ot.bregman.sinkhorn_log(u, v, cost_of(p, q), EPSILON, numItermax=100000, stopThr=1e-12)).sum()
+        share
+        * (
+            cost_of(p, q)
+            * ot.bregman.sinkhorn_log(
+                u, v, cost_of(p, q), EPSILON, numItermax=100000, stopThr=1e-12
+            )
+        ).sum()
         for share, p, q, u, v in ((1, x, y, a, b), (-0.5, x, x, a, a), (-0.5, y, y, b, b))
     )
-    print(f"   (empirical_sinkhorn_divergence {float(sinkhorn):.7f} is of the linear terms, {linear:.7f}:")
+    print(
+        f"   (empirical_sinkhorn_divergence {float(sinkhorn):.7f} is of the linear terms, {linear:.7f}:"
+    )
     print(f"    not --divergence, {ours['divergence']:.7f})")
 
 
@@ -171,7 +213,12 @@ def transport_ott(ours, x, y, a, b, cost):
     line("Sinkhorn on PointCloud(epsilon=eps): plan", ours["plan"], np.asarray(out.matrix), 1e-7)
     f = np.asarray(out.f) - EPSILON * np.log(a)
     line("   out.f - eps log a = f, up to a constant", centred(ours["f"], a), centred(f, a), 1e-6)
-    line("   out.ent_reg_cost = value of --reference counting", ours["counting"]["value"], float(out.ent_reg_cost), 1e-6)
+    line(
+        "   out.ent_reg_cost = value of --reference counting",
+        ours["counting"]["value"],
+        float(out.ent_reg_cost),
+        1e-6,
+    )
     line("   out.primal_cost = linear", ours["found"]["linear"], float(out.primal_cost), 1e-6)
     tau = RHO / (RHO + EPSILON)
     problem = linear_problem.LinearProblem(
@@ -184,7 +231,12 @@ def transport_ott(ours, x, y, a, b, cost):
     print(f"   (without --reference counting the plan is another one: {off:.2f} away)")
     spread = float(cloud.cost_matrix.std())
     default = pointcloud.PointCloud(jax.numpy.asarray(x), jax.numpy.asarray(y))
-    line("   its epsilon where none is given: 0.05 standard deviations of C", 0.05 * spread, float(default.epsilon), 1e-6)
+    line(
+        "   its epsilon where none is given: 0.05 standard deviations of C",
+        0.05 * spread,
+        float(default.epsilon),
+        1e-6,
+    )
 
 
 def transport_geomloss(ours, x, y, a, b, cost):
@@ -193,26 +245,50 @@ def transport_geomloss(ours, x, y, a, b, cost):
         import torch
     except ImportError:
         return
-    print("\nGeomLoss 0.3, p=2: the cost is |x-y|^2 / 2 and its eps is blur^2, so blur = sqrt(eps/2)")
+    print(
+        "\nGeomLoss 0.3, p=2: the cost is |x-y|^2 / 2 and its eps is blur^2, so blur = sqrt(eps/2)"
+    )
     tensors = [torch.tensor(values, dtype=torch.float64) for values in (a, x, b, y)]
     blur, reach = math.sqrt(EPSILON / 2), math.sqrt(RHO / 2)
     # Its schedule ends with one step at the target; scaling near 1 gets it close.
     named = {"p": 2, "blur": blur, "scaling": 0.999, "backend": "tensorized"}
     loss = geomloss.SamplesLoss("sinkhorn", debias=False, **named)(*tensors)
-    line("2 SamplesLoss(blur=sqrt(eps/2), debias=False) = value", ours["found"]["value"], 2 * float(loss), 1e-3)
+    line(
+        "2 SamplesLoss(blur=sqrt(eps/2), debias=False) = value",
+        ours["found"]["value"],
+        2 * float(loss),
+        1e-3,
+    )
     loss = geomloss.SamplesLoss("sinkhorn", debias=True, **named)(*tensors)
-    line("2 SamplesLoss(blur=sqrt(eps/2)) = value of --divergence", ours["divergence"], 2 * float(loss), 1e-3)
+    line(
+        "2 SamplesLoss(blur=sqrt(eps/2)) = value of --divergence",
+        ours["divergence"],
+        2 * float(loss),
+        1e-3,
+    )
     f, g = geomloss.SamplesLoss("sinkhorn", debias=False, potentials=True, **named)(*tensors)
     f, g = 2 * f.numpy().ravel(), 2 * g.numpy().ravel()
-    line("   its potentials, doubled = f, up to a constant", centred(ours["f"], a), centred(f, a), 1e-3)
+    line(
+        "   its potentials, doubled = f, up to a constant",
+        centred(ours["f"], a),
+        centred(f, a),
+        1e-3,
+    )
     plan = np.outer(a, b) * np.exp((f[:, None] + g - cost) / EPSILON)
     line("   a b exp((F + G - |x-y|^2/2) / blur^2): plan", ours["plan"], plan, 2e-3)
     loose = geomloss.SamplesLoss("sinkhorn", debias=False, potentials=True, reach=reach, **named)
     f, g = (2 * values.numpy().ravel() for values in loose(*tensors))
     plan = np.outer(a, b) * np.exp((f[:, None] + g - cost) / EPSILON)
     line("reach = sqrt(RHO/2) = kl:RHO: plan", ours["unbalanced_plan"], plan, 5e-3)
-    loss = geomloss.SamplesLoss("sinkhorn", debias=False, **(named | {"p": 1, "blur": EPSILON}))(*tensors)
-    line("p=1: SamplesLoss(blur=eps) = value of --cost euclidean", ours["euclidean"]["value"], float(loss), 1e-3)
+    loss = geomloss.SamplesLoss("sinkhorn", debias=False, **(named | {"p": 1, "blur": EPSILON}))(
+        *tensors
+    )
+    line(
+        "p=1: SamplesLoss(blur=eps) = value of --cost euclidean",
+        ours["euclidean"]["value"],
+        float(loss),
+        1e-3,
+    )
 
 
 def gromov(gaspard):
@@ -229,7 +305,16 @@ def gromov(gaspard):
     epsilon = 0.5
     plan = gaspard.folder / "gw.npy"
     numbers = ["--epsilon", epsilon, "--tolerance", 1e-7, "--max-iterations", 3000]
-    numbers += ["--inner-tolerance", 1e-12, "--inner-iterations", 2000, "--init", "product", "--annealing", 1]
+    numbers += [
+        "--inner-tolerance",
+        1e-12,
+        "--inner-iterations",
+        2000,
+        "--init",
+        "product",
+        "--annealing",
+        1,
+    ]
     found = gaspard("gromov", *files, "--as", "points", *numbers, "--coupling", plan)
     ours = np.load(plan)
     print("\nGromov-Wasserstein")
@@ -238,10 +323,25 @@ def gromov(gaspard):
     cross = np.einsum("ik,jl,ij,kl->", first, second, ours, ours)
     line("transport = sum |D - D'|^2 P P", found["transport"], squares - 2 * cross, 1e-6)
     entropy = 2 * (ours * np.log(ours)).sum()
-    line("regularisation = eps (2 m sum P log P - m^2), counting", found["regularisation"], epsilon * (entropy - 1), 1e-6)
+    line(
+        "regularisation = eps (2 m sum P log P - m^2), counting",
+        found["regularisation"],
+        epsilon * (entropy - 1),
+        1e-6,
+    )
     theirs, log = ot.gromov.entropic_gromov_wasserstein(
-        first, second, p, q, "square_loss", epsilon=2 * epsilon, solver="PGD", max_iter=5000,
-        tol=1e-12, log=True, numItermax=5000, stopThr=1e-12,
+        first,
+        second,
+        p,
+        q,
+        "square_loss",
+        epsilon=2 * epsilon,
+        solver="PGD",
+        max_iter=5000,
+        tol=1e-12,
+        log=True,
+        numItermax=5000,
+        stopThr=1e-12,
     )
     line("POT entropic_gromov_wasserstein(epsilon=2 eps): plan", ours, theirs, 1e-4)
     line("   its gw_dist = transport", found["transport"], float(log["gw_dist"]), 1e-4)
@@ -278,15 +378,46 @@ def fused(gaspard):
     unequal = (labels[0][:, None] != labels[1]).astype(float)
     epsilon, alpha = 0.5, 0.3
     plan = gaspard.folder / "fgw.npy"
-    numbers = ["--epsilon", epsilon, "--alpha", alpha, "--tolerance", 1e-7, "--max-iterations", 3000]
-    numbers += ["--inner-tolerance", 1e-12, "--inner-iterations", 2000, "--init", "product", "--annealing", 1]
+    numbers = [
+        "--epsilon",
+        epsilon,
+        "--alpha",
+        alpha,
+        "--tolerance",
+        1e-7,
+        "--max-iterations",
+        3000,
+    ]
+    numbers += [
+        "--inner-tolerance",
+        1e-12,
+        "--inner-iterations",
+        2000,
+        "--init",
+        "product",
+        "--annealing",
+        1,
+    ]
     found = gaspard("gromov", *files, "--as", "points", *numbers, "--coupling", plan)
     ours = np.load(plan)
-    print("\nfused Gromov-Wasserstein: transport = alpha sum |D - D'|^2 P P + (1 - alpha) <labels, P>")
+    print(
+        "\nfused Gromov-Wasserstein: transport = alpha sum |D - D'|^2 P P + (1 - alpha) <labels, P>"
+    )
     theirs, log = ot.gromov.entropic_fused_gromov_wasserstein(
-        unequal, first, second, np.full(14, 1 / 14), np.full(17, 1 / 17), "square_loss",
-        epsilon=2 * epsilon, alpha=alpha, solver="PGD", max_iter=5000, tol=1e-12, log=True,
-        numItermax=5000, stopThr=1e-12,
+        unequal,
+        first,
+        second,
+        np.full(14, 1 / 14),
+        np.full(17, 1 / 17),
+        "square_loss",
+        epsilon=2 * epsilon,
+        alpha=alpha,
+        solver="PGD",
+        max_iter=5000,
+        tol=1e-12,
+        log=True,
+        numItermax=5000,
+        stopThr=1e-12,
     )
     line("POT entropic_fused_gromov_wasserstein(epsilon=2 eps, alpha): plan", ours, theirs, 1e-4)
     line("   its fgw_dist = transport", found["transport"], float(log["fgw_dist"]), 1e-4)
@@ -306,7 +437,12 @@ def fused(gaspard):
     )
     penalty = (1 - alpha) / (2 * alpha)
     out = solver(quadratic_problem.QuadraticProblem(*spaces, fused_penalty=penalty))
-    line("OTT fused_penalty = (1-alpha)/(2 alpha), epsilon = eps/alpha: plan", ours, np.asarray(out.matrix), 1e-4)
+    line(
+        "OTT fused_penalty = (1-alpha)/(2 alpha), epsilon = eps/alpha: plan",
+        ours,
+        np.asarray(out.matrix),
+        1e-4,
+    )
 
 
 def barycenter(gaspard):
@@ -324,7 +460,18 @@ def barycenter(gaspard):
         pictures.append(bump / bump.sum())
     files = [gaspard.file(f"picture{k}", picture) for k, picture in enumerate(pictures)]
     answer = gaspard.folder / "barycenter.npy"
-    gaspard("barycenter", *files, "--epsilon", 4e-3, "--tolerance", 1e-10, "--max-iterations", 20000, "--npy", answer)
+    gaspard(
+        "barycenter",
+        *files,
+        "--epsilon",
+        4e-3,
+        "--tolerance",
+        1e-10,
+        "--max-iterations",
+        20000,
+        "--npy",
+        answer,
+    )
     reg = 4e-3 * (n / (n - 1)) ** 2
     theirs = ot.bregman.convolutional_barycenter2d(
         np.stack(pictures), reg, weights=np.full(2, 0.5), numItermax=20000, stopThr=1e-12
@@ -341,19 +488,47 @@ def barycenter(gaspard):
 
     geometry = grid.Grid(grid_size=(n, n), epsilon=reg)
     stacked = jax.numpy.asarray(np.stack([picture.ravel() for picture in pictures]))
-    problem = barycenter_problem.FixedBarycenterProblem(geometry, stacked, jax.numpy.asarray([0.5, 0.5]))
+    problem = barycenter_problem.FixedBarycenterProblem(
+        geometry, stacked, jax.numpy.asarray([0.5, 0.5])
+    )
     solver = discrete_barycenter.FixedBarycenter(threshold=1e-11, max_iterations=20000)
     out = solver(problem)
-    line("OTT FixedBarycenter on Grid(epsilon=eps (n/(n-1))^2)", np.load(answer), np.asarray(out.histogram).reshape(n, n), 1e-5)
+    line(
+        "OTT FixedBarycenter on Grid(epsilon=eps (n/(n-1))^2)",
+        np.load(answer),
+        np.asarray(out.histogram).reshape(n, n),
+        1e-5,
+    )
 
 
 def dynamic(gaspard):
     print("\ndynamic transport: no factor 1/2")
     ends = ["gaussian:0.35,0.4,0.08", "gaussian:0.65,0.6,0.08"]
     found = gaspard("dynamic", *ends, "--grid", "32x32x16", "--tolerance", 1e-4)
-    line("a unit of mass by (0.3, 0.2) in a unit of time costs 0.3^2 + 0.2^2", found["total"], 0.13, 1e-2)
-    scaled = gaspard("dynamic", *ends, "--grid", "32x32x16", "--tolerance", 1e-4, "--map", "scale:2", "--beta", 0.5)
-    line("a space on twice the scale costs four times as much, and beta weights it", scaled["total"], 0.13 * (1 + 0.5 * 4), 1e-2)
+    line(
+        "a unit of mass by (0.3, 0.2) in a unit of time costs 0.3^2 + 0.2^2",
+        found["total"],
+        0.13,
+        1e-2,
+    )
+    scaled = gaspard(
+        "dynamic",
+        *ends,
+        "--grid",
+        "32x32x16",
+        "--tolerance",
+        1e-4,
+        "--map",
+        "scale:2",
+        "--beta",
+        0.5,
+    )
+    line(
+        "a space on twice the scale costs four times as much, and beta weights it",
+        scaled["total"],
+        0.13 * (1 + 0.5 * 4),
+        1e-2,
+    )
 
 
 def flat(gaspard):
@@ -371,7 +546,12 @@ def flat(gaspard):
     cost = np.vstack([np.minimum(np.sqrt(cost_of(x, y)), 2), np.ones((1, 25))])
     value = ot.emd2(np.append(a, b.sum() - a.sum()), b, cost)
     print("\nflat metric")
-    line("value = POT ot.emd2 on min(|x-y|, 2), with a point at 1 for the surplus", found["value"], value, 1e-9)
+    line(
+        "value = POT ot.emd2 on min(|x-y|, 2), with a point at 1 for the surplus",
+        found["value"],
+        value,
+        1e-9,
+    )
     line("normalised = value / the smaller mass", found["normalised"], value / a.sum(), 1e-9)
 
 
@@ -382,7 +562,20 @@ def sound(gaspard):
     except ImportError:
         return
     out = gaspard.folder / "scene.wav"
-    gaspard("simulate", "--voices", 1, "--delays", 40, "--seconds", 1, "--snr", 60, "--out", out, json_out=False)
+    gaspard(
+        "simulate",
+        "--voices",
+        1,
+        "--delays",
+        40,
+        "--seconds",
+        1,
+        "--snr",
+        60,
+        "--out",
+        out,
+        json_out=False,
+    )
     rate, samples = wavfile.read(out)
     first, second = samples.astype(float).T
     lag = int(np.argmax(correlate(second, first))) - (len(first) - 1)

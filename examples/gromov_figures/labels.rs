@@ -37,7 +37,7 @@ pub fn camels(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
         [1.0, 0.25, 0.0, 0.25],
         [0.25, 1.0, 0.25, 0.0]
     ];
-    let support = GridSpace::whole_plane([inputs.side(64); 2])?.times_labels(4);
+    let support = GridSpace::whole_plane([inputs.side(32, 64); 2])?.times_labels(4);
     let labelled = Labelled { name: "camels", pictures: &camels, support: &support, label_costs };
     save(inputs, "camels.png", &labelled.barycenters(7e-5, inputs, sheet)?)
 }

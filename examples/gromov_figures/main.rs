@@ -41,8 +41,8 @@ struct Options {
     /// Where the inputs of the paper are, as arrays: spade.npy, heart_0.npy, ...
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Cells a side that pictures are scaled down to, and that barycenters have at most [default: 32;
-    /// with --full 50, 64 for camels, 80 for the earth]
+    /// Cells a side that pictures are scaled down to, and that barycenters have at most [default: 32,
+    /// 16 for supports; with --full 50, 25 for supports, 64 for camels, 80 for the earth]
     #[arg(long, value_name = "CELLS", value_parser = clap::value_parser!(u32).range(4..))]
     side: Option<u32>,
     /// Random starts of supports, of which the best counts
@@ -60,9 +60,9 @@ struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    /// Cells a side, where the paper has so many.
-    fn side(&self, paper: usize) -> usize {
-        self.options.side.map_or(self.context.size.pick(6, 32, paper), |side| side as usize)
+    /// Cells a side: those that were asked for, a few, or those of the paper.
+    fn side(&self, few: usize, paper: usize) -> usize {
+        self.options.side.map_or(self.context.size.pick(6, few, paper), |side| side as usize)
     }
 
     /// The control of a solve with this epsilon and tolerance.

@@ -9,7 +9,7 @@ use crate::{EPSILON, Inputs, report, save};
 
 /// Barycenters of spade and heart, or of two shapes of our own, on finer and finer grids.
 pub fn shapes(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
-    let finest = inputs.side(50);
+    let finest = inputs.side(32, 50);
     let shapes = pair_of_shapes(inputs, finest)?;
     let sides = match inputs.context.size {
         Size::Full => vec![12, 25, 40, finest],
@@ -36,7 +36,7 @@ pub fn shapes(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
 pub fn hearts(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
     let paper = ["heart_0", "heart_1", "heart_2", "heart_3", "heart_4"];
     let own = ["heart", "clover", "star", "crescent", "ring"];
-    let side = inputs.side(50);
+    let side = inputs.side(32, 50);
     let shapes = spaces(inputs, side, &paper, &own)?;
     let support = GridSpace::whole_plane([side; 2])?;
     let mut pictures = Vec::new();
@@ -55,7 +55,7 @@ pub fn hearts(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
 
 /// From Pangea to today on the sphere.
 pub fn earth(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
-    let side = inputs.side(80);
+    let side = inputs.side(32, 80);
     let maps = densities(inputs, side, &["earth_0", "earth_1"], &[])?;
     let maps = maps.iter().map(|density| GridSpace::sphere(density.view()));
     let maps = maps.collect::<Result<Vec<_>>>()?;

@@ -20,7 +20,7 @@ const ESSENTIAL: f64 = 1e-4;
 /// The mean loss of spade and heart, or of two shapes of our own, on a grid while epsilon falls,
 /// and on as many free points as the grid has essential ones.
 pub fn supports(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
-    let side = inputs.side(25);
+    let side = inputs.side(16, 25);
     let shapes = pair_of_shapes(inputs, 2 * side)?;
     let support = GridSpace::whole_plane([side; 2])?;
     let mut rows = Vec::new();

@@ -21,6 +21,16 @@ pub enum Method {
 }
 
 /// The control of a dynamic solve.
+///
+/// ```
+/// use gaspard::dynamic::Control;
+///
+/// // Costs to about four digits, with the iteration of the paper.
+/// let control = Control { tolerance: 1e-4, relaxation: 1.0, ..Control::default() };
+/// assert!(control.validate().is_ok());
+/// assert!(Control { relaxation: 2.0, ..control }.validate().is_err());
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {
     /// Stop when both relative residuals are at most this: 1e-3 is good for pictures, 1e-4 gives

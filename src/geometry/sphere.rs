@@ -38,6 +38,15 @@ pub fn points(latitude: ArrayView1<'_, f64>, longitude: ArrayView1<'_, f64>) -> 
 /// A grid of `rows` latitudes from north to south and `columns` longitudes, at cell centres, with
 /// the area of each cell as a fraction of the sphere's: multiply a field by it to get its mass.
 ///
+/// ```
+/// let (support, areas) = gaspard::geometry::sphere::grid(18, 36)?;
+/// assert_eq!((support.len(), areas.len()), (648, 648));
+/// assert!((areas.sum() - 1.0).abs() < 1e-12);
+/// // Cells near a pole are smaller than those at the equator.
+/// assert!(areas[0] < areas[9 * 36]);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Data`] for an empty grid.
 pub fn grid(rows: usize, columns: usize) -> Result<(Support, Array1<f64>)> {

@@ -62,6 +62,16 @@ pub fn frames(solution: &Solution) -> Vec<ArrayD<f64>> {
 }
 
 /// Up to `count` of these frames, from the first to the last, as evenly as they come.
+///
+/// ```
+/// use gaspard::report::dynamic::chosen;
+/// use ndarray::arr0;
+///
+/// let frames: Vec<_> = (0..9).map(|t| arr0(f64::from(t)).into_dyn()).collect();
+/// let some: Vec<f64> = chosen(&frames, 3).iter().map(|frame| frame.sum()).collect();
+/// assert_eq!(some, [0.0, 4.0, 8.0]);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 pub fn chosen(frames: &[ArrayD<f64>], count: usize) -> Vec<ArrayD<f64>> {
     let count = count.min(frames.len());
     let last = frames.len().saturating_sub(1);
