@@ -34,7 +34,7 @@ struct Options {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     runs: Option<u64>,
     /// Signal-to-noise ratios in dB, separated by commas [default: 0,10,30, with --full -10 to 40]
-    #[arg(long, value_name = "DB", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "DB", value_delimiter = ',', allow_hyphen_values = true)]
     snr: Vec<i32>,
     /// How far delays go
     #[arg(long, value_enum, ignore_case = true, default_value = "a")]
