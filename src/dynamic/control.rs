@@ -6,7 +6,7 @@ use crate::linear::schedule::positive;
 use super::Problem;
 
 /// What an iteration does with the gradient of the costs of frames ([`super::Space::frames`]); where
-/// there are none all but [`Method::Pdfp`] are the same (spec 5).
+/// there are none all but [`Method::Pdfp`] are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Method {
     /// The over-relaxed primal-dual iteration; with frames that of Condat and Vu.

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// Another space that moves along: x moves there as T(x).
 ///
 /// What is known of T are its values and its Jacobian at the centres of the cells; a particle that
-/// moves with velocity v moves with J v there, which costs v^T J^T J v (spec 1.1).
+/// moves with velocity v moves with J v there, which costs v^T J^T J v.
 ///
 /// ```
 /// use gaspard::dynamic::{Domain, Hill, Map};

@@ -188,7 +188,7 @@ fn validate_method(problem: &Problem, control: &Control) -> Result<()> {
     Ok(())
 }
 
-/// Starts a system from a motion of particles (spec 9, in the end); true if it was stopped.
+/// Starts a system from a motion of particles; true if it was stopped.
 fn warm(
     problem: &Problem,
     control: &Control,

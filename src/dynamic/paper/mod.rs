@@ -1,4 +1,4 @@
-//! The examples of the paper (section 6), with the numbers that spec 8 gives them.
+//! The examples of the paper (section 6). Its numbers are lost: these are our own.
 
 mod claims;
 
