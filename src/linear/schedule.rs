@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 ///
 /// let a = Measure::uniform("a", array![[0.0], [1.0]])?;
 /// let b = Measure::uniform("b", array![[0.5], [2.0]])?;
-/// let control = Control { tolerance: Some(1e-9), max_iterations: 5000, ..Control::new(0.1) };
-/// let plan = Transport::between(&a, &b).epsilon(0.1).control(control).solve(&Engine::cpu())?;
-/// assert!(plan.converged());
+/// let control = Control { tolerance: Some(1e-9), max_iterations: 5000, ..Control::new(1.0) };
+/// let plan = Transport::between(&a, &b).epsilon(1.0).control(control).solve(&Engine::cpu())?;
+/// assert!(plan.details().converged);
 /// # Ok::<(), gaspard::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
