@@ -63,7 +63,8 @@ pub fn solve(example: &Example, key: &Key, form: Form, context: &Context) -> Res
         ("seconds", solution.seconds),
     ];
     let rest = of_the_iteration.map(|(name, number)| (name.to_owned(), number));
-    Ok(costs.chain(measured).chain(rest).collect())
+    // Widths of what is far from a density are none, nor have they a place in JSON.
+    Ok(costs.chain(measured).chain(rest).filter(|(_, number)| number.is_finite()).collect())
 }
 
 /// Nine frames, an animation, and the curves of particles in all spaces that a map leads to.
