@@ -70,7 +70,8 @@ fn make(case: &Case, store: &Store<Key, Numbers>, context: &Context) -> Result<(
             Some(numbers) => numbers,
             None => {
                 let numbers = solves::solve(example, &key, row.form, context)?;
-                println!("  {key}: {:.0} iterations", numbers["iterations"]);
+                let end = if numbers["converged"] > 0.0 { "" } else { ", not converged" };
+                println!("  {key}: {:.0} iterations{end}", numbers["iterations"]);
                 store.keep(key, numbers.clone())?;
                 numbers
             }

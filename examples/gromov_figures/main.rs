@@ -32,7 +32,8 @@ const EPSILON: f64 = 1.5e-4;
 ///
 /// Figures: shapes (1 to 3), hearts (4 and 5), supports (the comparison with free points in 2 and 3, as
 /// a table), earth (6), digits (7 and 8), camels (9), particles (10 and 11). Without --data the first
-/// three take the shapes shipped here, and the others are left out. --full takes hours on a CPU.
+/// three take the shapes shipped here, and the others, which take longer, are left out. --full takes hours
+/// on a CPU.
 #[derive(Debug, Parser)]
 struct Options {
     /// What is made; all that can be had where none is named
