@@ -11,6 +11,18 @@ use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry, Support, sphere};
 
 /// A space whose points are cells of a grid: those that carry mass, or all of them.
+///
+/// ```
+/// use gaspard::gromov::GridSpace;
+/// use ndarray::array;
+///
+/// // Two of the four pixels carry mass; they are on the diagonal.
+/// let picture = array![[1.0, 0.0], [0.0, 3.0]];
+/// let grid = GridSpace::plane(picture.view())?;
+/// assert_eq!((grid.cells.as_slice(), grid.space.distance(0, 1)), (&[0, 3][..], 1.0));
+/// assert_eq!(grid.draw(&grid.space.weights)?, picture / 4.0);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct GridSpace {
     /// The space, cell after cell in row-major order.

@@ -17,6 +17,19 @@ const LARGEST_DISTANCE: f64 = 1e9;
 const ASYMMETRY: f64 = 1e-6;
 
 /// A metric measure space: points that are known by their distances, and their weights.
+///
+/// ```
+/// use gaspard::gromov::Space;
+/// use gaspard::{Cost, Geometry, Measure};
+/// use ndarray::array;
+///
+/// // Points with their distances, of which the largest becomes 1.
+/// let points = Measure::uniform("a", array![[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]])?;
+/// let distances = Geometry::between(points.support(), points.support(), Cost::Euclidean)?;
+/// let space = Space::new(distances, points.weights().clone())?.in_units_of(5.0)?;
+/// assert_eq!(space.distance(1, 2), 1.0);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Space {
     /// The distances between its points, as the cost of the support to itself. Squared Euclidean

@@ -211,7 +211,7 @@ fn reference_mass(tree: &Tree) -> f64 {
         .product()
 }
 
-/// inf over p of D(p, mu) + <f, p>: the node's share of the dual (spec 4.5).
+/// inf over p of D(p, mu) + <f, p>: the node's share of the dual.
 fn dual_term(law: Law, weights: &Array1<f64>, potential: &[f64], epsilon: f64) -> f64 {
     let carrying = weights.iter().zip(potential).filter(|(weight, _)| **weight > 0.0);
     let terms: Vec<f64> = carrying

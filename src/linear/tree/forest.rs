@@ -29,7 +29,7 @@ pub(crate) struct Shape {
     /// Parent and child of each edge.
     pub ends: Vec<(usize, usize)>,
     /// Depth-first Gauss-Seidel: every update is an exact block step of the dual, so that the dual
-    /// never falls. (Updating siblings from old messages can diverge; spec 4.4.)
+    /// never falls. (Updating siblings from old messages can diverge.)
     pub sweep: Vec<Move>,
     /// Leaves to root: makes all upward messages.
     pub gather: Vec<Move>,

@@ -29,6 +29,26 @@ pub fn solve(
 /// its own test. Annealing and over-relaxation are those of the whole batch, so that a result
 /// depends on what it is batched with, within its tolerance.
 ///
+/// ```
+/// use gaspard::linear::tree::{self, Tree};
+/// use gaspard::{Control, Engine, Geometry, Law};
+/// use ndarray::array;
+///
+/// // The same costs, other weights: both at once, and each stops by itself.
+/// let problem = |weight: f64| {
+///     let mut tree = Tree::default();
+///     let a = tree.node(array![weight, 1.0 - weight], Law::Fixed);
+///     let b = tree.node(array![0.5, 0.5], Law::Fixed);
+///     tree.edge(a, b, Geometry::matrix(array![[0.0, 1.0], [1.0, 0.0]])?);
+///     Ok::<_, gaspard::Error>(tree)
+/// };
+/// let (first, second) = (problem(0.5)?, problem(0.9)?);
+/// let control = Control::new(0.01);
+/// let found = tree::solve_batch(&[&first, &second], &control, &Engine::cpu(), &mut ())?;
+/// assert!(found[0].terms.linear < 1e-3 && (found[1].terms.linear - 0.4).abs() < 1e-3);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`solve`].
 pub fn solve_batch(
