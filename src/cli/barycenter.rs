@@ -411,7 +411,7 @@ pub(super) fn write_frames(
 }
 
 /// `64x64`, `100`, `16x16x16`
-fn parse_support(text: &str) -> std::result::Result<Grid, String> {
+pub(super) fn parse_support(text: &str) -> std::result::Result<Grid, String> {
     let sides: Option<Vec<usize>> =
         text.split(['x', 'X']).map(|side| side.trim().parse().ok()).collect();
     let sides = sides.ok_or("not numbers of cells, like 64x64")?;

@@ -9,6 +9,8 @@ mod device;
 mod devices;
 mod dynamic;
 mod flat;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod gromov;
 mod inputs;
 mod interrupt;

@@ -140,7 +140,7 @@ impl From<ReferenceOption> for Reference {
 }
 
 /// `512`, `64 KiB`, `2GiB`, `1.5GB`.
-fn parse_bytes(text: &str) -> Result<u64, String> {
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -8,6 +8,7 @@ mod cpu;
 pub(crate) mod gpu;
 mod memory;
 mod profile;
+mod sabotage;
 
 use std::sync::Arc;
 
@@ -15,10 +16,13 @@ pub use array::{Array, Pending, Table};
 pub(crate) use gpu::{Access, Launch, Shader, shader};
 pub use gpu::{DeviceInfo, DeviceKind, Selector};
 pub use profile::KernelTime;
+#[doc(hidden)]
+pub use sabotage::Fault;
 
 use crate::error::{Error, Result};
 use memory::Ledger;
 use profile::Profile;
+use sabotage::Sabotage;
 
 /// How an engine is opened; `Default` is what [`Engine::auto`], [`Engine::cpu`] and
 /// [`Engine::gpu`] use.
@@ -54,6 +58,7 @@ struct Inner {
     backend: Backend,
     ledger: Arc<Ledger>,
     profile: Profile,
+    sabotage: Arc<Sabotage>,
 }
 
 /// The two kinds of engine, for kernel launches to match on.
@@ -75,6 +80,7 @@ impl Engine {
             backend: Backend::Cpu,
             ledger: Ledger::new(limit),
             profile: Profile::new(options.profile),
+            sabotage: Arc::default(),
         }))
     }
 
@@ -92,12 +98,14 @@ impl Engine {
     /// [`Error::NoDevice`] where nothing fits the selector, [`Error::Device`] where it fits but
     /// cannot be opened.
     pub fn gpu_with(selector: Selector, options: &EngineOptions) -> Result<Self> {
-        let gpu = gpu::Gpu::open(&selector, options)?;
+        let sabotage = Arc::<Sabotage>::default();
+        let gpu = gpu::Gpu::open(&selector, options, Arc::clone(&sabotage))?;
         let limit = options.memory_limit.unwrap_or(gpu.info().memory.unwrap_or(u64::MAX));
         Ok(Self(Arc::new(Inner {
             backend: Backend::Gpu(Box::new(gpu)),
             ledger: Ledger::new(limit),
             profile: Profile::new(options.profile),
+            sabotage,
         })))
     }
 
@@ -194,6 +202,12 @@ impl Engine {
     pub fn profile(&self) -> Result<Vec<KernelTime>> {
         self.wait()?;
         Ok(self.0.profile.report())
+    }
+
+    /// Makes something fail later on, to test what happens then.
+    #[doc(hidden)]
+    pub fn sabotage(&self, fault: Fault) {
+        self.0.sabotage.plan(fault);
     }
 
     pub(crate) fn backend(&self) -> &Backend {

@@ -93,9 +93,8 @@ fn decode(path: &Path, mut input: impl BufRead + Seek) -> Result<DynamicImage> {
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
     limits.max_alloc = Some(MOST_MEMORY);
-    let mut reader = ImageReader::new(input)
-        .with_guessed_format()
-        .map_err(|error| Error::file(path, error))?;
+    let mut reader =
+        ImageReader::new(input).with_guessed_format().map_err(|error| Error::file(path, error))?;
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(fail)?;
     let (width, height) = decoder.dimensions();

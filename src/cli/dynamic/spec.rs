@@ -45,7 +45,7 @@ fn one() -> f64 {
 
 /// Reads a description and the files that it names. The form that is returned is that of the first
 /// space: what it says of a problem with several is in the description itself.
-pub(super) fn read(path: &Path, arguments: &Arguments) -> Result<(Problem, FormOption)> {
+pub(in crate::cli) fn read(path: &Path, arguments: &Arguments) -> Result<(Problem, FormOption)> {
     let spec: Spec = inputs::read_json(path, "a dynamic problem; see gaspard dynamic --help")?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let grid = match (&arguments.grid, spec.grid.as_deref()) {

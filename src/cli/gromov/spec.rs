@@ -50,7 +50,7 @@ fn one() -> f64 {
 }
 
 /// Reads a description and the files that it names.
-pub(super) fn read(
+pub(in crate::cli) fn read(
     path: &Path,
     reference: ReferenceOption,
     options: &SpaceOptions,

@@ -12,7 +12,7 @@ use crate::cli::inputs;
 use crate::cli::options::ReferenceOption;
 
 /// A tree as it was described.
-pub(super) struct Problem {
+pub(in crate::cli) struct Problem {
     pub tree: Tree,
     pub reference: ReferenceOption,
     pub epsilon: Option<f64>,
@@ -71,7 +71,7 @@ struct Place {
 
 impl Problem {
     /// Reads a description and the files that it names.
-    pub(super) fn read(path: &Path, host: &Engine) -> Result<Self> {
+    pub(in crate::cli) fn read(path: &Path, host: &Engine) -> Result<Self> {
         let spec: Spec = inputs::read_json(path, "a tree; see gaspard tree --help")?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let nodes = spec.nodes.into_iter().enumerate();

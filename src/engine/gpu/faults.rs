@@ -26,12 +26,8 @@ impl Faults {
         let uncaptured = faults.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured.record(error)));
         let lost = faults.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            // Dropping the device is reported as a loss too, and is none.
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                lost.state().lost = Some(message);
-            }
-        });
+        // Dropping the device is reported as a loss too, when nobody asks any more.
+        device.set_device_lost_callback(move |_, message| lost.state().lost = Some(message));
         faults
     }
 

@@ -15,6 +15,7 @@ pub use adapters::{DeviceInfo, DeviceKind, Selector};
 pub(crate) use shader::{Access, Shader, expand, shader};
 
 use super::profile::Profile;
+use super::sabotage::Sabotage;
 use super::{EngineOptions, wrong_engine};
 use crate::error::{Error, Result};
 use faults::{Faults, guarded};
@@ -91,12 +92,17 @@ pub(crate) struct Gpu {
     pipelines: Mutex<HashMap<PipelineKey, Arc<wgpu::ComputePipeline>>>,
     stream: Mutex<Stream>,
     timing: Option<Timing>,
+    sabotage: Arc<Sabotage>,
 }
 
 type PipelineKey = (&'static str, Vec<(&'static str, u32)>);
 
 impl Gpu {
-    pub(super) fn open(selector: &Selector, options: &EngineOptions) -> Result<Self> {
+    pub(super) fn open(
+        selector: &Selector,
+        options: &EngineOptions,
+        sabotage: Arc<Sabotage>,
+    ) -> Result<Self> {
         let (adapter, info) = adapters::select(selector)?;
         let limits = adapter.limits();
         let mut features = adapters::REQUIRED_FEATURES;
@@ -130,7 +136,15 @@ impl Gpu {
             pipelines: Mutex::default(),
             stream: Mutex::new(Stream::new()),
             timing,
+            sabotage,
         })
+    }
+
+    /// Where a test wants the device lost, it is lost ahead of an operation.
+    fn operate(&self) {
+        if self.sabotage.operation() {
+            self.device.destroy();
+        }
     }
 
     pub(crate) fn info(&self) -> &DeviceInfo {
@@ -193,6 +207,7 @@ impl Gpu {
         profile: &Profile,
     ) -> Result<()> {
         let buffer = self.own(buffer)?;
+        self.operate();
         // Writes go ahead of everything submitted later, so what was recorded goes first.
         self.submit(profile);
         for (chunk, part) in bytes.chunks(WRITE_CHUNK).enumerate() {
@@ -226,6 +241,7 @@ impl Gpu {
         if bytes == 0 {
             return Ok(());
         }
+        self.operate();
         let command = Command::Copy { source: source.clone(), target: target.clone(), bytes };
         if self.stream().push(command, bytes as f64 / 64.0) {
             self.submit(profile);
@@ -237,6 +253,7 @@ impl Gpu {
         if launch.workgroups == 0 {
             return Ok(());
         }
+        self.operate();
         let pipeline = self.pipeline(launch.shader, launch.constants)?;
         debug_assert_eq!(launch.bindings.len(), launch.shader.bindings.len());
         debug_assert_eq!(launch.immediates.len(), launch.shader.immediate_bytes as usize);
@@ -386,6 +403,7 @@ impl Gpu {
     }
 
     pub(super) fn wait(&self, profile: &Profile) -> Result<()> {
+        self.operate();
         self.submit(profile);
         self.stream().drain(&self.device);
         // Writes are not in the stream.
@@ -400,6 +418,10 @@ impl Gpu {
         profile: &Profile,
     ) -> Result<ReadBack> {
         let buffer = self.own(buffer)?;
+        if self.sabotage.allocation() {
+            return Err(Error::OutOfMemory { what: "a read-back".to_owned() });
+        }
+        self.operate();
         let bytes = (len as u64 * 4).max(16);
         let staging = guarded(&self.device, "a read-back", || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -427,6 +449,7 @@ impl Gpu {
             // Waiting for another device's submission would never end.
             return Err(wrong_engine("read-back"));
         }
+        self.operate();
         let waited = self
             .device
             .poll(wgpu::PollType::Wait { submission_index: Some(read.index), timeout: None });
