@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::gromov::barycenter::GromovOptions;
 use super::gromov::{self, SpaceOptions, Surface};
-use super::inputs::Input;
+use super::inputs::{self, Input};
 use super::options::{Common, MassOption};
 use super::outputs;
 use super::session::Session;
@@ -252,6 +252,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     let mut session = Session::begin(&arguments.common, Some(epsilon), files)?;
     let measures = read(arguments, &session)?;
     let grid = support(arguments, &measures)?;
+    inputs::require_room(&session.host(), "the support", grid.shape())?;
     let weights = arguments.weights();
     let problem = Barycenter::of(&measures.iter().collect::<Vec<_>>())
         .weights(&weights)

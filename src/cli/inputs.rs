@@ -136,6 +136,15 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path, of_what: &str) -> Resu
         .map_err(|error| Error::file(path, format!("{error}: not the description of {of_what}")))
 }
 
+/// Refuses points or cells along these axes before anything is made for them, where there is no
+/// room: what a description asks for has no file behind it that is as large.
+pub(super) fn require_room(host: &Engine, what: &str, axes: &[usize]) -> Result<()> {
+    /// Places and weights, and copies of both.
+    const BYTES: u64 = 64;
+    let needed = axes.iter().fold(BYTES, |bytes, &side| bytes.saturating_mul(side as u64));
+    host.require(what, needed, "ask for fewer points or cells")
+}
+
 /// A matrix of costs from a file, if there is room for it.
 pub(super) fn read_costs(path: &Path, host: &Engine) -> Result<Array2<f64>> {
     let needed =

@@ -7,6 +7,7 @@ use gaspard::gromov;
 use gaspard::io::image::Mass;
 use gaspard::linear::Control;
 use gaspard::linear::tree::Reference;
+use gaspard::{Engine, EngineOptions};
 use serde::{Deserialize, Serialize};
 
 use super::device::Choice;
@@ -54,6 +55,20 @@ pub(super) struct Common {
 }
 
 impl Common {
+    /// The CPU engine, under the limits that were asked for.
+    pub(super) fn host(&self) -> Engine {
+        Engine::cpu_with(&self.engine_options())
+    }
+
+    /// How engines are opened.
+    pub(super) fn engine_options(&self) -> EngineOptions {
+        EngineOptions {
+            profile: self.profile,
+            memory_limit: self.memory_limit,
+            ..EngineOptions::default()
+        }
+    }
+
     /// The control that these options describe, at this epsilon.
     pub(super) fn control(&self, epsilon: f64) -> Control {
         let defaults = Control::new(epsilon);

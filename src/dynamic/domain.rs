@@ -23,7 +23,8 @@ impl Domain {
     /// The unit box with so many cells along each axis, and so many steps of time.
     ///
     /// # Errors
-    /// [`Error::Parameter`] unless there are 1 to 3 axes of at least 2 cells each, and 2 steps.
+    /// [`Error::Parameter`] unless there are 1 to 3 axes of at least 2 cells each, and 2 steps,
+    /// and fewer than 2^48 cells in space and time.
     pub fn new(cells: &[usize], steps: usize) -> Result<Self> {
         let refusal =
             |problem: String, remedy: &str| Err(Error::parameter("grid", problem, remedy));
@@ -36,6 +37,12 @@ impl Domain {
         }
         if steps < 2 {
             return refusal(format!("{steps} steps of time"), "give at least 2");
+        }
+        // Unknowns are counted in bytes: a few arrays of a few components each.
+        let all = cells.iter().try_fold(steps, |all, &side| all.checked_mul(side));
+        if all.is_none_or(|all| all > 1 << 48) {
+            let problem = format!("{cells:?} cells and {steps} steps are too many to count");
+            return refusal(problem, "use a coarser grid");
         }
         let grid = SpaceTime { time: steps, space: cells.to_vec() };
         Ok(Self { grid, sides: vec![1.0; cells.len()] })

@@ -38,6 +38,10 @@ pub struct EngineOptions {
     /// Pretend that a binding spans at most this many bytes, where the device allows more: to test
     /// on small matrices how large ones are walked in panels. Nothing on the CPU.
     pub max_binding_bytes: Option<u64>,
+    /// Pretend that the first dimension of a launch has at most so many workgroups, where the
+    /// device allows more: to test on small problems how large launches are folded into two
+    /// dimensions. Nothing on the CPU.
+    pub max_workgroups: Option<u32>,
 }
 
 /// A place where arrays live and kernels run: the CPU in f64, or one GPU in f32.

@@ -99,11 +99,11 @@ fn decode(path: &Path, mut input: impl BufRead + Seek) -> Result<DynamicImage> {
     let mut decoder = reader.into_decoder().map_err(fail)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
+    let needed = decoder.total_bytes().saturating_add(pixels.saturating_mul(BYTES_PER_PIXEL));
+    limits.reserve(needed).map_err(fail)?;
     if pixels / STRONGEST_COMPRESSION > length {
         return Err(Error::file(path, format!("damaged: {length} bytes claim {pixels} pixels")));
     }
-    let needed = decoder.total_bytes().saturating_add(pixels.saturating_mul(BYTES_PER_PIXEL));
-    limits.reserve(needed).map_err(fail)?;
     decoder.set_limits(limits).map_err(fail)?;
     let orientation = decoder.orientation().map_err(fail)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(fail)?;

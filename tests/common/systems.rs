@@ -172,8 +172,8 @@ fn flat_networks(engine: &Engine) -> Result<Vec<f64>> {
 
 fn sound(engine: &Engine) -> Result<Vec<f64>> {
     let mut heard = [Array2::zeros((2, 12)), Array2::zeros((2, 12))];
-    for (frequency, frame, delay) in [(0, 2, 2), (0, 8, -1), (1, 4, 2)] {
-        heard[0][[frequency, frame]] = 2.0;
+    for (frequency, frame, delay) in [(0, 2, 2_i32), (0, 8, -1), (1, 4, 2)] {
+        heard[0][[frequency, frame as usize]] = 2.0;
         heard[1][[frequency, (frame + delay) as usize]] = 2.0;
     }
     let start = Start::Given(vec![array![[0.0, 1.0], [0.0, -1.5]]]);

@@ -103,7 +103,12 @@ impl SpaceSpec {
         let bins = self.bins(map.as_ref())?;
         let points = self.points.as_ref().map(|file| law::read_points(&folder.join(file)));
         let points = points.transpose()?;
-        let law = self.law.as_ref().map(|file| law::read(&folder.join(file))).transpose()?;
+        let host = arguments.common.host();
+        let law = self.law.as_ref().map(|file| law::read(&folder.join(file), &host));
+        let law = law.transpose()?;
+        if let Some(bins) = &bins {
+            inputs::require_room(&host, "the bins", bins.counts())?;
+        }
         let framed = |frames| self.framed(frames, arguments);
         let space = match (form, law, points, bins) {
             (_, None, None, bins) => {

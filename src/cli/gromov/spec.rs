@@ -113,6 +113,7 @@ impl NodeSpec {
                 NamedSpace::from_distances(&folder.join(file), weights.as_deref(), labels, host)
             }
             (None, None, None, Some(shape)) if weights.is_none() => {
+                inputs::require_room(host, &format!("the grid of {name}"), &shape)?;
                 let grid = match options.space {
                     Surface::Plane => {
                         GridSpace::whole_plane(shape)?.measured_by(options.distance)?

@@ -87,6 +87,7 @@ pub(crate) struct Gpu {
     info: DeviceInfo,
     limits: wgpu::Limits,
     max_binding_bytes: u64,
+    max_workgroups: u32,
     checked: bool,
     faults: Faults,
     pipelines: Mutex<HashMap<PipelineKey, Arc<wgpu::ComputePipeline>>>,
@@ -122,7 +123,8 @@ impl Gpu {
         let timing = features
             .contains(wgpu::Features::TIMESTAMP_QUERY)
             .then(|| Timing::new(&device, queue.get_timestamp_period()));
-        let allowed = limits.max_storage_buffer_binding_size;
+        // Shaders count in 32 bits, whatever the device allows.
+        let allowed = limits.max_storage_buffer_binding_size.min(4 * u64::from(u32::MAX));
         static OPENED: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
             id: OPENED.fetch_add(1, Ordering::Relaxed),
@@ -130,6 +132,10 @@ impl Gpu {
             queue,
             info,
             max_binding_bytes: options.max_binding_bytes.map_or(allowed, |most| most.min(allowed)),
+            max_workgroups: options
+                .max_workgroups
+                .unwrap_or(MAX_WORKGROUPS)
+                .clamp(1, MAX_WORKGROUPS),
             limits,
             checked: options.checked || cfg!(debug_assertions),
             faults,
@@ -254,6 +260,13 @@ impl Gpu {
             return Ok(());
         }
         self.operate();
+        let workgroups =
+            fold(launch.workgroups, self.max_workgroups).ok_or_else(|| Error::Limit {
+                what: format!("workgroups of {}", launch.shader.name),
+                needed: launch.workgroups,
+                available: u64::from(self.max_workgroups) * u64::from(MAX_WORKGROUPS),
+                remedy: "make the problem smaller, or use --device cpu".to_owned(),
+            })?;
         let pipeline = self.pipeline(launch.shader, launch.constants)?;
         debug_assert_eq!(launch.bindings.len(), launch.shader.bindings.len());
         debug_assert_eq!(launch.immediates.len(), launch.shader.immediate_bytes as usize);
@@ -278,7 +291,7 @@ impl Gpu {
             pipeline,
             bind_group,
             immediates: launch.immediates.to_vec(),
-            workgroups: fold(launch.workgroups),
+            workgroups,
         };
         if self.stream().push(Command::Dispatch(recorded), launch.work) {
             self.submit(profile);
@@ -505,11 +518,12 @@ impl Recorded {
     }
 }
 
-/// Folds a count of workgroups into two dimensions; shaders undo it with `flat_workgroup`.
-fn fold(workgroups: u64) -> [u32; 2] {
-    let rows = workgroups.div_ceil(u64::from(MAX_WORKGROUPS));
+/// Folds a count of workgroups into two dimensions, the first of them at most so long; shaders undo
+/// it with `flat_workgroup`. `None` where there are too many.
+fn fold(workgroups: u64, most: u32) -> Option<[u32; 2]> {
+    let rows = workgroups.div_ceil(u64::from(most));
     let columns = workgroups.div_ceil(rows);
-    [columns as u32, rows as u32]
+    (rows <= u64::from(MAX_WORKGROUPS)).then_some([columns as u32, rows as u32])
 }
 
 #[cfg(test)]
@@ -518,10 +532,14 @@ mod tests {
 
     #[test]
     fn folding_covers_every_workgroup() {
-        for workgroups in [1, 65_535, 65_536, 131_071, 4_000_000_000] {
-            let [x, y] = fold(workgroups);
-            assert!(u64::from(x) * u64::from(y) >= workgroups);
-            assert!(x <= MAX_WORKGROUPS && y <= MAX_WORKGROUPS);
+        for most in [3, MAX_WORKGROUPS] {
+            let all = u64::from(most) * u64::from(MAX_WORKGROUPS);
+            for workgroups in [1, 2, 65_535, 65_536, 131_071, all - 1, all] {
+                let [x, y] = fold(workgroups, most).unwrap();
+                assert!(u64::from(x) * u64::from(y) >= workgroups);
+                assert!(x <= most && y <= MAX_WORKGROUPS);
+            }
+            assert_eq!(fold(all + 1, most), None);
         }
     }
 }
