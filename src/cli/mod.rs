@@ -10,7 +10,7 @@ mod devices;
 mod dynamic;
 mod flat;
 #[cfg(fuzzing)]
-pub(crate) mod fuzz;
+pub mod fuzz;
 mod gromov;
 mod inputs;
 mod interrupt;
