@@ -120,12 +120,13 @@ pub fn squared_distances(x: &Array2<f64>, y: &Array2<f64>) -> Array2<f64> {
     })
 }
 
-/// A JSON file without what differs from run to run: times, and how the run was asked for.
+/// A JSON file without what differs from run to run: times, how the
+/// run was asked for, and what it ran on.
 pub fn lasting(place: &Workplace, name: &str) -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(fields) => {
-                fields.retain(|name, _| !["seconds", "record"].contains(&name.as_str()));
+                fields.retain(|name, _| !["seconds", "device", "record"].contains(&name.as_str()));
                 fields.values_mut().for_each(strip);
             }
             Value::Array(values) => values.iter_mut().for_each(strip),

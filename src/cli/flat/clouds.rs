@@ -57,7 +57,7 @@ pub(in crate::cli) fn named(source: &Path) -> Result<Vec<PathBuf>> {
         files.sort();
         files
     } else {
-        let text = std::fs::read_to_string(source).map_err(fail)?;
+        let text = inputs::read_text(source, "not a list of files; give one, or a folder")?;
         let folder = source.parent().unwrap_or(Path::new(""));
         let lines = text.lines().map(str::trim);
         lines.filter(|line| !line.is_empty()).map(|line| folder.join(line)).collect()

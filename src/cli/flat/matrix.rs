@@ -8,7 +8,7 @@ use gaspard::{Error, Result};
 use ndarray::{Array2, Ix2};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::outputs;
+use crate::cli::{inputs, outputs};
 
 /// The matrix in a file, and beside it what it is of.
 pub(in crate::cli) struct Matrix {
@@ -71,10 +71,7 @@ impl Matrix {
             let problem = format!("it holds an array of shape {shape}, not {count} x {count}");
             return Err(Error::file(path, format!("{problem}; name another file, or remove it")));
         };
-        let beside = beside(path);
-        let Ok(text) = std::fs::read_to_string(&beside) else { return new(values, true) };
-        let known: Origin = serde_json::from_str(&text)
-            .map_err(|error| Error::file(&beside, format!("cannot be understood: {error}")))?;
+        let Some(known) = Origin::beside(path)? else { return new(values, true) };
         if let Some(difference) = known.differs(&origin) {
             let problem = format!("it holds distances of something else: {difference}");
             return Err(Error::file(path, format!("{problem}; name another file, or remove it")));
@@ -97,6 +94,16 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 impl Origin {
+    /// Of the matrix at a path, where there is one and it says so.
+    pub(in crate::cli) fn beside(path: &Path) -> Result<Option<Self>> {
+        let beside = beside(path);
+        if !path.exists() || !beside.exists() {
+            return Ok(None);
+        }
+        inputs::read_json(&beside, "a matrix of distances; remove it to keep what is there")
+            .map(Some)
+    }
+
     /// In what these are not the same.
     fn differs(&self, other: &Self) -> Option<String> {
         if self.method != other.method {
