@@ -9,7 +9,7 @@ mod timing;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use adapters::{DeviceInfo, DeviceKind, Selector};
 pub(crate) use shader::{Access, Shader, expand, shader};
@@ -24,6 +24,8 @@ use timing::Timing;
 
 /// Workgroups per dimension that every device allows.
 const MAX_WORKGROUPS: u32 = 65_535;
+/// How long a device that refused something may take to tell that it is lost.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes converted and handed to the driver at a time when writing.
 const WRITE_CHUNK: usize = 1 << 24;
 
@@ -187,7 +189,7 @@ impl Gpu {
                     .to_owned(),
             });
         }
-        let raw = guarded(&self.device, label, || {
+        let raw = self.guarded(label, || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
                 // A binding must not be empty, and sizes are multiples of four.
@@ -199,6 +201,24 @@ impl Gpu {
             })
         })?;
         Ok(Buffer { raw, device: self.id, label })
+    }
+
+    /// The first fault since the last check, if any.
+    fn check(&self, what: &str) -> Result<()> {
+        self.faults.check(what).map_err(|fault| self.unless_lost(fault))
+    }
+
+    /// Runs `create`, with its faults.
+    fn guarded<T>(&self, what: &str, create: impl FnOnce() -> T) -> Result<T> {
+        guarded(&self.device, what, create).map_err(|fault| self.unless_lost(fault))
+    }
+
+    /// A lost device refuses whatever it is asked for, before it tells of the loss.
+    fn unless_lost(&self, fault: Error) -> Error {
+        let _ = self
+            .device
+            .poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(PATIENCE) });
+        self.faults.loss().unwrap_or(fault)
     }
 
     /// Refuses a buffer of another device.
@@ -223,7 +243,7 @@ impl Gpu {
                 self.queue.submit([]);
             }
         }
-        self.faults.check("a write")
+        self.check("a write")
     }
 
     pub(super) fn write_f32(
@@ -295,7 +315,7 @@ impl Gpu {
         };
         if self.stream().push(Command::Dispatch(recorded), launch.work) {
             self.submit(profile);
-            self.faults.check(launch.shader.name)?;
+            self.check(launch.shader.name)?;
         }
         Ok(())
     }
@@ -330,9 +350,9 @@ impl Gpu {
             return Ok(Arc::clone(pipeline));
         }
         let pipeline =
-            guarded(&self.device, shader.name, || self.compile(shader, constants)).map(Arc::new)?;
+            self.guarded(shader.name, || self.compile(shader, constants)).map(Arc::new)?;
         // Some drivers refuse a pipeline by losing the device, without an error.
-        self.faults.check(shader.name)?;
+        self.check(shader.name)?;
         pipelines.insert(key, Arc::clone(&pipeline));
         Ok(pipeline)
     }
@@ -421,7 +441,7 @@ impl Gpu {
         self.stream().drain(&self.device);
         // Writes are not in the stream.
         let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
-        self.faults.check("a submission")
+        self.check("a submission")
     }
 
     pub(super) fn read_back(
@@ -436,7 +456,7 @@ impl Gpu {
         }
         self.operate();
         let bytes = (len as u64 * 4).max(16);
-        let staging = guarded(&self.device, "a read-back", || {
+        let staging = self.guarded("a read-back", || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("read-back"),
                 size: bytes,
@@ -453,7 +473,7 @@ impl Gpu {
             // The receiver is gone if the read-back was given up.
             let _ = sender.send(result);
         });
-        self.faults.check("a read-back")?;
+        self.check("a read-back")?;
         Ok(ReadBack { staging, device: self.id, len, mapped, index })
     }
 
@@ -466,8 +486,10 @@ impl Gpu {
         let waited = self
             .device
             .poll(wgpu::PollType::Wait { submission_index: Some(read.index), timeout: None });
-        self.faults.check("a read-back")?;
-        let failed = |reason: String| Error::Device { what: "a read-back".to_owned(), reason };
+        self.check("a read-back")?;
+        let failed = |reason: String| {
+            self.unless_lost(Error::Device { what: "a read-back".to_owned(), reason })
+        };
         waited.map_err(|error| failed(error.to_string()))?;
         read.mapped
             .recv()
