@@ -3,8 +3,8 @@
 
 use std::cell::RefCell;
 
-use gaspard::dynamic::{Checkpoint, Control, Domain, Problem, solve_from};
 use gaspard::Engine;
+use gaspard::dynamic::{Checkpoint, Control, Domain, Problem, solve_from};
 use gaspard_fuzz as _;
 use ndarray::{Array1, ArrayD};
 
@@ -12,12 +12,12 @@ use ndarray::{Array1, ArrayD};
 type Change = (u8, u16, Option<f64>);
 
 fn problem() -> Problem {
-    let domain = Domain::new(&[4, 3], 4).unwrap();
+    let domain = Domain::new(&[2, 2], 2).unwrap();
     let [start, end] = [0.2, 0.8].map(|centre| domain.density(|x| 1.1 - (x[0] - centre).abs()));
     let scaled = |density: ArrayD<f64>| density.clone() / density.mean().unwrap();
     let shape = domain.cells().to_vec();
-    let [start, end] =
-        [start, end].map(|density| scaled(density.into_shape_with_order(shape.clone()).unwrap().into_dyn()));
+    let [start, end] = [start, end]
+        .map(|density| scaled(density.into_shape_with_order(shape.clone()).unwrap().into_dyn()));
     Problem::new(&domain, start.view(), end.view()).unwrap()
 }
 
@@ -38,7 +38,7 @@ libfuzzer_sys::fuzz_target!(|changes: Vec<Change>| {
                 arrays = checkpoint.arrays().to_vec();
                 Ok(())
             };
-            solve_from(&problem, &control(2), &engine, &mut (), None, Some(&mut keep)).unwrap();
+            solve_from(&problem, &control(1), &engine, &mut (), None, Some(&mut keep)).unwrap();
             (problem, engine, arrays)
         });
         let mut arrays = arrays.clone();
@@ -47,7 +47,9 @@ libfuzzer_sys::fuzz_target!(|changes: Vec<Change>| {
             let Some((name, array)) = arrays.get_mut(usize::from(which) % count) else { break };
             let mut values: Vec<f64> = array.iter().copied().collect();
             match (value, values.len()) {
-                (Some(value), length) if usize::from(place) < length => values[usize::from(place)] = value,
+                (Some(value), length) if usize::from(place) < length => {
+                    values[usize::from(place)] = value
+                }
                 (Some(value), _) if place < 0x100 => values.push(value),
                 (Some(_), _) => name.push('0'),
                 (None, length) => values.truncate(usize::from(place) % length.max(1)),
@@ -55,6 +57,6 @@ libfuzzer_sys::fuzz_target!(|changes: Vec<Change>| {
             *array = Array1::from(values).into_dyn();
         }
         let checkpoint = Checkpoint::from_arrays(arrays);
-        solve_from(problem, &control(4), engine, &mut (), Some(&checkpoint), None).ok();
+        solve_from(problem, &control(2), engine, &mut (), Some(&checkpoint), None).ok();
     });
 });

@@ -33,7 +33,8 @@ impl Folder {
             for (name, shape) in
                 [("w.npy", &[4][..]), ("p.npy", &[4, 2]), ("i.npy", &[4, 4]), ("d.npy", &[2, 2])]
             {
-                gaspard::io::npy::write(folder.path(name), array(shape).view()).expect("it is writable");
+                gaspard::io::npy::write(folder.path(name), array(shape).view())
+                    .expect("it is writable");
             }
             folder
         })
