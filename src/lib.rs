@@ -14,7 +14,7 @@
 //! | compare measures whose masses differ and mean something | [`flat`] | Schmidt, Düll |
 //! | separate what microphones recorded, and find delays | [`audio`] | Fabiani, Schlecht, Haasler, Elvander |
 //! | read and write arrays, pictures and sound; draw results | [`io`], [`report`] | |
-//! | check a device, and measure it | [`check`], [`bench`] | |
+//! | check a device, and measure it | [`check`], [`mod@bench`] | |
 //!
 //! ```
 //! use gaspard::{Engine, Measure, Transport};

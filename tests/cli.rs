@@ -1,6 +1,8 @@
 //! The command line, run as a user runs it: files in, files out, exit codes, messages.
 #![cfg(feature = "cli")]
 
+#[path = "cli/again.rs"]
+mod again;
 #[path = "cli/barycenter.rs"]
 mod barycenter;
 #[path = "cli/dynamic.rs"]
@@ -17,6 +19,8 @@ mod free_support;
 mod gromov;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
+#[path = "cli/killed.rs"]
+mod killed;
 #[path = "cli/refusals.rs"]
 mod refusals;
 #[path = "cli/separate.rs"]

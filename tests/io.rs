@@ -386,18 +386,20 @@ fn bad_pictures_say_what_is_wrong() {
     RgbImage::new(40, 40).save(&path).expect("saved");
     let good = fs::read(&path).expect("read");
     // The width and height stand at the bytes 16 to 24, covered by a checksum.
-    let bomb = {
+    let bomb = |side: u32| {
         let mut bytes = good.clone();
-        bytes[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
+        bytes[16..20].copy_from_slice(&side.to_be_bytes());
+        bytes[20..24].copy_from_slice(&side.to_be_bytes());
         let sum = crc32(&bytes[12..29]);
         bytes[29..33].copy_from_slice(&sum.to_be_bytes());
         bytes
     };
-    let cases: [(&[u8], &str); 6] = [
+    let cases: [(&[u8], &str); 7] = [
         (b"", "not a picture"),
         (b"hello, world, this is text", "not a picture"),
         (&good[..good.len() / 2], "damaged"),
-        (&bomb, "too large"),
+        (&bomb(65535), "too large"),
+        (&bomb(10000), "bytes claim 100000000 pixels"),
         (b"P5 0 3 255\n", "no pixels"),
         (b"P5 60000000 3 255\n", "too large"),
     ];

@@ -2,16 +2,22 @@
 
 mod common;
 
-use gaspard::{Cost, Engine, EngineOptions, Error, Geometry, Operator, Selector, Side};
+use std::ops::ControlFlow;
+
+use common::systems::SYSTEMS;
+use gaspard::{Cost, Engine, EngineOptions, Error, Geometry, Operator, Selector, Side, check};
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A GPU engine that pretends to have small bindings; `None` where there is no GPU.
-fn small_bindings(bytes: u64) -> Option<Engine> {
+/// A GPU engine that pretends to have less; `None` where there is no GPU.
+fn limited(options: &EngineOptions) -> Option<Engine> {
     common::gpu()?;
-    let options = EngineOptions { max_binding_bytes: Some(bytes), ..EngineOptions::default() };
-    Some(Engine::gpu_with(Selector::Best, &options).unwrap())
+    Some(Engine::gpu_with(Selector::Best, options).unwrap())
+}
+
+fn small_bindings(bytes: u64) -> Option<Engine> {
+    limited(&EngineOptions { max_binding_bytes: Some(bytes), ..EngineOptions::default() })
 }
 
 fn random(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> Array2<f64> {
@@ -81,13 +87,60 @@ fn panels_change_nothing_but_the_order_of_sums_down_columns() {
 }
 
 #[test]
+fn launches_that_are_folded_into_two_dimensions_are_the_same() {
+    let options = EngineOptions { max_workgroups: Some(3), ..EngineOptions::default() };
+    let Some(folded) = limited(&options) else { return };
+    let rows = check::run(&folded, 1, &mut |_| ControlFlow::Continue(())).unwrap();
+    let failed: Vec<_> = rows.iter().filter(|row| !row.passed).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let whole = common::gpu().unwrap();
+    for (name, solve) in SYSTEMS {
+        assert_eq!(solve(&folded).unwrap(), solve(&whole).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn bindings_of_any_size_are_enough_or_a_limit() {
+    let Some(whole) = common::gpu() else { return };
+    for (name, solve) in SYSTEMS {
+        let expected = solve(&whole).unwrap();
+        let (mut refused, mut walked) = (0, 0);
+        for exponent in 4..16 {
+            let bytes = 3 << (exponent - 1);
+            let Some(engine) = small_bindings(bytes) else { return };
+            match solve(&engine) {
+                // Panels may change the order of sums.
+                Ok(found) => {
+                    walked += 1;
+                    assert_eq!(found.len(), expected.len());
+                    for (found, expected) in found.iter().zip(&expected) {
+                        let allowed = 1e-4 * (1.0 + expected.abs());
+                        assert!(
+                            (found - expected).abs() < allowed,
+                            "{name} {bytes}: {found} {expected}"
+                        );
+                    }
+                }
+                Err(Error::Limit { needed, available, .. }) => {
+                    refused += 1;
+                    assert!(needed > available, "{name} {bytes}: {needed} {available}");
+                }
+                Err(error) => panic!("{name} {bytes}: {error}"),
+            }
+            assert_eq!(engine.bytes_used(), 0, "{name} {bytes}");
+        }
+        assert!(refused > 0 && walked > 0, "{name}: {refused} refused, {walked} not");
+    }
+}
+
+#[test]
 fn a_row_that_no_binding_holds_is_refused_with_a_way_out() {
     let Some(engine) = small_bindings(1000) else { return };
     let wide = Geometry::matrix(Array2::zeros((2, 300))).unwrap();
     let error = wide.operator(&engine).map(|_| ()).unwrap_err();
     let Error::Limit { what, needed, available, remedy } = &error else { panic!("{error}") };
     assert!(what.contains("row") && remedy.contains("points"), "{error}");
-    assert!(*needed == 1200 && *available == 1000, "{error}");
+    assert!((1200..2000).contains(needed) && *available == 1000, "{error}");
 }
 
 #[test]

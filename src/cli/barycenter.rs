@@ -252,6 +252,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     let mut session = Session::begin(&arguments.common, Some(epsilon), files)?;
     let measures = read(arguments, &session)?;
     let grid = support(arguments, &measures)?;
+    inputs::require_room(&session.host(), "the support", grid.shape())?;
     let weights = arguments.weights();
     let problem = Barycenter::of(&measures.iter().collect::<Vec<_>>())
         .weights(&weights)
@@ -419,7 +420,7 @@ pub(super) fn write_frames(
 }
 
 /// `64x64`, `100`, `16x16x16`
-fn parse_support(text: &str) -> std::result::Result<Grid, String> {
+pub(super) fn parse_support(text: &str) -> std::result::Result<Grid, String> {
     let sides: Option<Vec<usize>> =
         text.split(['x', 'X']).map(|side| side.trim().parse().ok()).collect();
     let sides = sides.ok_or("not numbers of cells, like 64x64")?;

@@ -9,8 +9,8 @@ use gaspard::{Engine, Error, Measure, Result, Support};
 use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2};
 use serde::de::DeserializeOwned;
 
-/// A description longer than this is something else.
-const MOST_BYTES_OF_JSON: u64 = 1 << 30;
+/// A description or a list longer than this is something else.
+const MOST_BYTES_OF_TEXT: u64 = 1 << 30;
 
 /// An array, and where it is from.
 #[derive(Clone, Debug)]
@@ -131,16 +131,30 @@ pub(super) fn read_points(path: &Path) -> Result<Array2<f64>> {
     Input::read(path, Mass::default())?.points()
 }
 
-/// A description in JSON.
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path, of_what: &str) -> Result<T> {
+/// A text that is no longer than any is.
+pub(super) fn read_text(path: &Path, expected: &str) -> Result<String> {
     let problem = |error: std::io::Error| Error::file(path, format!("cannot be read: {error}"));
     let found = std::fs::metadata(path).map_err(problem)?;
-    if !found.is_file() || found.len() > MOST_BYTES_OF_JSON {
-        return Err(Error::file(path, "not a description in JSON; give a JSON file"));
+    if !found.is_file() || found.len() > MOST_BYTES_OF_TEXT {
+        return Err(Error::file(path, expected));
     }
-    let text = std::fs::read_to_string(path).map_err(problem)?;
+    std::fs::read_to_string(path).map_err(problem)
+}
+
+/// A description in JSON.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path, of_what: &str) -> Result<T> {
+    let text = read_text(path, "not a description in JSON; give a JSON file")?;
     serde_json::from_str(&text)
         .map_err(|error| Error::file(path, format!("{error}: not the description of {of_what}")))
+}
+
+/// Refuses points or cells along these axes before anything is made for them, where there is no
+/// room: what a description asks for has no file behind it that is as large.
+pub(super) fn require_room(host: &Engine, what: &str, axes: &[usize]) -> Result<()> {
+    /// Places and weights, and copies of both.
+    const BYTES: u64 = 64;
+    let needed = axes.iter().fold(BYTES, |bytes, &side| bytes.saturating_mul(side as u64));
+    host.require(what, needed, "ask for fewer points or cells")
 }
 
 /// A matrix of costs from a file, if there is room for it.

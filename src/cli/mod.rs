@@ -10,6 +10,8 @@ mod device;
 mod devices;
 mod dynamic;
 mod flat;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod gromov;
 mod inputs;
 mod interrupt;

@@ -7,6 +7,7 @@ use gaspard::gromov;
 use gaspard::io::image::Mass;
 use gaspard::linear::Control;
 use gaspard::linear::tree::Reference;
+use gaspard::{Engine, EngineOptions};
 use serde::{Deserialize, Serialize};
 
 use super::device::Choice;
@@ -54,6 +55,20 @@ pub(super) struct Common {
 }
 
 impl Common {
+    /// The CPU engine, under the limits that were asked for.
+    pub(super) fn host(&self) -> Engine {
+        Engine::cpu_with(&self.engine_options())
+    }
+
+    /// How engines are opened.
+    pub(super) fn engine_options(&self) -> EngineOptions {
+        EngineOptions {
+            profile: self.profile,
+            memory_limit: self.memory_limit,
+            ..EngineOptions::default()
+        }
+    }
+
     /// The control that these options describe, at this epsilon.
     pub(super) fn control(&self, epsilon: f64) -> Control {
         let defaults = Control::new(epsilon);
@@ -140,7 +155,7 @@ impl From<ReferenceOption> for Reference {
 }
 
 /// `512`, `64 KiB`, `2GiB`, `1.5GB`.
-fn parse_bytes(text: &str) -> Result<u64, String> {
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

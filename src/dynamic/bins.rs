@@ -24,7 +24,7 @@ impl Bins {
     /// So many bins along every axis, from `low` to `high`.
     ///
     /// # Errors
-    /// [`Error::Parameter`] unless there are 1 to 3 axes of at least 2 bins, and every `high` is
+    /// [`Error::Parameter`] unless there are 1 to 3 axes of at least 2 bins, fewer than 2^32 in all, and every `high` is
     /// above its `low`.
     pub fn new(counts: &[usize], low: &[f64], high: &[f64]) -> Result<Self> {
         let refusal = |problem: String, remedy: &str| {
@@ -36,6 +36,10 @@ impl Bins {
         }
         if counts.iter().any(|count| *count < 2) {
             return refusal(format!("{counts:?}"), "give every axis at least 2");
+        }
+        let all = counts.iter().try_fold(1_usize, |all, &count| all.checked_mul(count));
+        if all.is_none_or(|all| all > u32::MAX as usize) {
+            return refusal(format!("{counts:?} are more than 2^32"), "give fewer");
         }
         let ordered = low.iter().zip(high).all(|(low, high)| low < high && high.is_finite());
         let all = [low.len(), high.len()].iter().all(|axes| *axes == counts.len());

@@ -61,6 +61,12 @@ impl Checkpoint {
     }
 }
 
+/// What counts something, and nothing else.
+pub(super) fn count(number: f64) -> Option<usize> {
+    let is_count = number.fract() == 0.0 && (0.0..2f64.powi(53)).contains(&number);
+    is_count.then_some(number as usize)
+}
+
 impl Run {
     pub(super) fn checkpoint(&self, identity: &[f64], system: &System) -> Result<Checkpoint> {
         let mut all = system.save()?;
@@ -79,35 +85,39 @@ impl Run {
     }
 
     pub(super) fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let damaged =
-            || Error::data("the checkpoint", "numbers are missing in it", "start without --resume");
+        let damaged = || {
+            Error::data(
+                "the checkpoint",
+                "numbers are missing or wrong in it",
+                "start without --resume",
+            )
+        };
         let find = |name: &str| checkpoint.find(name).ok_or_else(damaged);
         let &[iteration] = find(ITERATION)?.as_slice() else { return Err(damaged()) };
-        // Of numbers that are no counts none is left.
-        self.iteration = iteration as usize;
-        if self.iteration as f64 != iteration {
-            return Err(damaged());
-        }
+        self.iteration = count(iteration).ok_or_else(damaged)?;
         if !self.pace.restore(&find(PACE)?) {
             return Err(damaged());
         }
         let known = |number: f64| Some(number).filter(|number| !number.is_nan());
-        let point = |numbers: &[f64]| TracePoint {
-            iteration: numbers[0] as usize,
-            seconds: numbers[1],
-            total: numbers[2],
-            residuals: Residuals {
-                consistency: numbers[3],
-                stationarity: numbers[4],
-                gap: known(numbers[5]),
-                coupling: known(numbers[6]),
-            },
+        let point = |numbers: &[f64]| {
+            Some(TracePoint {
+                iteration: count(numbers[0])?,
+                seconds: numbers[1],
+                total: numbers[2],
+                residuals: Residuals {
+                    consistency: numbers[3],
+                    stationarity: numbers[4],
+                    gap: known(numbers[5]),
+                    coupling: known(numbers[6]),
+                },
+            })
         };
         let trace = find(TRACE)?;
         if !trace.len().is_multiple_of(POINT) {
             return Err(damaged());
         }
-        self.trace = trace.chunks_exact(POINT).map(point).collect();
+        let trace = trace.chunks_exact(POINT).map(point).collect::<Option<_>>();
+        self.trace = trace.ok_or_else(damaged)?;
         Ok(())
     }
 }

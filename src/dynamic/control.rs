@@ -124,6 +124,11 @@ impl Control {
             positive("tau", tau, "give the step of the state, 0.005 for example")?;
         }
         from_zero("tolerance", self.tolerance, "give the relative residual to stop at")?;
+        // Infinity is never.
+        if self.checkpoint_seconds.is_nan() || self.checkpoint_seconds < 0.0 {
+            let problem = format!("{} is not a number from 0 up", self.checkpoint_seconds);
+            return refusal("checkpoint-seconds", problem, "give the time between two checkpoints");
+        }
         if !(1.0..2.0).contains(&self.relaxation) {
             let problem = format!("{} is not from 1 to less than 2", self.relaxation);
             return refusal("relaxation", problem, "1 is no over-relaxation, 1.9 the default");

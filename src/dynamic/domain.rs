@@ -24,7 +24,8 @@ impl Domain {
     /// The unit box with so many cells along each axis, and so many steps of time.
     ///
     /// # Errors
-    /// [`Error::Parameter`] unless there are 1 to 3 axes of at least 2 cells each, and 2 steps.
+    /// [`Error::Parameter`] unless there are 1 to 3 axes of at least 2 cells each, and 2 steps,
+    /// and fewer than 2^48 cells in space and time.
     pub fn new(cells: &[usize], steps: usize) -> Result<Self> {
         let refusal =
             |problem: String, remedy: &str| Err(Error::parameter("grid", problem, remedy));
@@ -38,11 +39,14 @@ impl Domain {
         if steps < 2 {
             return refusal(format!("{steps} steps of time"), "give at least 2");
         }
-        let all = cells
-            .iter()
-            .fold((steps as u64).saturating_add(1), |all, side| all.saturating_mul(*side as u64));
+        // Unknowns are counted in bytes: a few arrays of a few components each.
+        let all = cells.iter().try_fold(steps, |all, &side| all.checked_mul(side));
+        let Some(all) = all.filter(|all| *all <= 1 << 48) else {
+            let problem = format!("{cells:?} cells and {steps} steps are too many to count");
+            return refusal(problem, "use a coarser grid");
+        };
         // Nothing is made on such a grid without a density at every node of time.
-        Engine::cpu().require("a density", all.saturating_mul(8), "use a coarser grid")?;
+        Engine::cpu().require("a density", 8 * all as u64, "use a coarser grid")?;
         let grid = SpaceTime { time: steps, space: cells.to_vec() };
         Ok(Self { grid, sides: vec![1.0; cells.len()] })
     }

@@ -66,8 +66,8 @@ impl Law {
             return Err(Error::data("a law", problem, "save it by scipy.sparse.save_npz"));
         }
         let narrow = |numbers: &[usize]| numbers.iter().map(|number| *number as u32).collect();
-        if data.len() > u32::MAX as usize {
-            return Err(Error::data("a law", "it has more than 2^32 entries", "use a coarser one"));
+        if data.len().max(points) > u32::MAX as usize {
+            return Err(too_large());
         }
         Self::new(Sparse {
             starts: narrow(indptr),
@@ -110,6 +110,10 @@ impl Law {
     }
 
     fn new(mut given: Sparse) -> Result<Self> {
+        // Places in a law are numbers of 32 bits.
+        if given.columns.len().max(given.width) > u32::MAX as usize {
+            return Err(too_large());
+        }
         for row in 0..given.rows() {
             let range = given.starts[row] as usize..given.starts[row + 1] as usize;
             let weights = &mut given.weights[range];
@@ -163,6 +167,10 @@ impl Law {
     pub(super) fn on_masses(&self) -> (&Sparse, &Sparse) {
         (&self.onto, &self.given)
     }
+}
+
+fn too_large() -> Error {
+    Error::data("a law", "it has more than 2^32 entries or points", "use a coarser one")
 }
 
 /// The square of the largest singular value of a matrix, by power iteration on S^T S: the vectors

@@ -1,6 +1,7 @@
 //! Step sizes from one iteration to the next.
 
 use super::Control;
+use super::checkpoint::count;
 use super::flow::Steps;
 
 /// Looks without a lower residual until the step is halved, and above which residual.
@@ -91,9 +92,14 @@ impl Pace {
     /// Takes up what was kept; false if it is none.
     pub(super) fn restore(&mut self, saved: &[f64]) -> bool {
         let &[sigma, tau, least, looks] = saved else { return false };
+        let is_step = |step: f64| step > 0.0 && step.is_finite();
+        let (true, Some(looks)) = (is_step(sigma), count(looks)) else { return false };
+        if self.smooth.is_some() && !is_step(tau) {
+            return false;
+        }
         self.sigma = sigma;
         if let Some(smooth) = &mut self.smooth {
-            *smooth = (tau, least, looks as usize);
+            *smooth = (tau, least, looks);
         }
         true
     }
@@ -122,5 +128,8 @@ mod tests {
         assert!(again.restore(&pace.save()));
         assert_eq!(again, pace);
         assert!(!again.restore(&[1.0]));
+        for damaged in [[f64::NAN, 0.1, 0.5, 1.0], [1.0, -0.1, 0.5, 1.0], [1.0, 0.1, 0.5, 1e300]] {
+            assert!(!again.restore(&damaged), "{damaged:?}");
+        }
     }
 }

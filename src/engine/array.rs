@@ -2,7 +2,7 @@
 
 use super::memory::Reservation;
 use super::{Backend, Engine, gpu, wrong_engine};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A flat array of numbers on an engine: f64 on the CPU, f32 on a GPU. Shape is its user's
 /// business.
@@ -88,15 +88,25 @@ impl Table {
 }
 
 impl Engine {
+    /// Bytes on the ledger for an allocation that may go ahead.
+    fn allow(&self, label: &'static str, bytes: u64) -> Result<Reservation> {
+        let reservation = self.0.ledger.reserve(label, bytes)?;
+        if self.0.sabotage.allocation() { Err(out_of_memory(label)) } else { Ok(reservation) }
+    }
+
     /// An array of `len` zeros.
     ///
     /// # Errors
     /// [`crate::Error::Limit`] before, [`crate::Error::OutOfMemory`] while allocating.
     pub fn zeros(&self, label: &'static str, len: usize) -> Result<Array> {
-        let bytes = len as u64 * self.bytes_per_number();
-        let reservation = self.0.ledger.reserve(label, bytes)?;
+        let bytes = (len as u64).saturating_mul(self.bytes_per_number());
+        let reservation = self.allow(label, bytes)?;
         let storage = match &self.0.backend {
-            Backend::Cpu => Storage::Host(vec![0.0; len]),
+            Backend::Cpu => {
+                let mut values = reserved(label, len)?;
+                values.resize(len, 0.0);
+                Storage::Host(values)
+            }
             Backend::Gpu(gpu) => Storage::Device(gpu.buffer(label, bytes)?),
         };
         Ok(Array { storage, len, label, _reservation: reservation })
@@ -139,7 +149,7 @@ impl Engine {
         }
         if found != len {
             let what = format!("array `{label}`");
-            return Err(crate::Error::shape(what, len.to_string(), found.to_string()));
+            return Err(Error::shape(what, len.to_string(), found.to_string()));
         }
         Ok(array)
     }
@@ -158,7 +168,7 @@ impl Engine {
     /// [`crate::Error::Shape`] if the array is shorter than `values`.
     pub fn write(&self, array: &mut Array, values: &[f64]) -> Result<()> {
         if values.len() > array.len {
-            return Err(crate::Error::shape(
+            return Err(Error::shape(
                 format!("array `{}`", array.label),
                 format!("at most {} numbers", array.len),
                 values.len().to_string(),
@@ -182,9 +192,13 @@ impl Engine {
     /// As [`Engine::zeros`].
     pub(crate) fn table(&self, label: &'static str, values: &[u32]) -> Result<Table> {
         let bytes = values.len() as u64 * 4;
-        let reservation = self.0.ledger.reserve(label, bytes)?;
+        let reservation = self.allow(label, bytes)?;
         let storage = match &self.0.backend {
-            Backend::Cpu => Storage::Host(values.to_vec()),
+            Backend::Cpu => {
+                let mut copy = reserved(label, values.len())?;
+                copy.extend_from_slice(values);
+                Storage::Host(copy)
+            }
             Backend::Gpu(gpu) => {
                 let buffer = gpu.buffer(label, bytes)?;
                 gpu.write_bytes(&buffer, bytemuck::cast_slice(values), &self.0.profile)?;
@@ -200,7 +214,7 @@ impl Engine {
     /// [`crate::Error::Shape`] if the lengths differ.
     pub fn copy(&self, source: &Array, target: &mut Array) -> Result<()> {
         if source.len != target.len {
-            return Err(crate::Error::shape(
+            return Err(Error::shape(
                 format!("array `{}`", target.label),
                 source.len.to_string(),
                 target.len.to_string(),
@@ -238,6 +252,19 @@ impl Engine {
             }
         }
     }
+}
+
+/// Room for so many, where the system has it.
+fn reserved<T>(label: &str, len: usize) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    match room.try_reserve_exact(len) {
+        Ok(()) => Ok(room),
+        Err(_) => Err(out_of_memory(label)),
+    }
+}
+
+fn out_of_memory(label: &str) -> Error {
+    Error::OutOfMemory { what: label.to_owned() }
 }
 
 impl Pending {

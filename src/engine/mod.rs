@@ -8,6 +8,7 @@ mod cpu;
 pub(crate) mod gpu;
 mod memory;
 mod profile;
+mod sabotage;
 
 use std::sync::Arc;
 
@@ -15,10 +16,13 @@ pub use array::{Array, Pending, Table};
 pub(crate) use gpu::{Access, Launch, Shader, shader};
 pub use gpu::{DeviceInfo, DeviceKind, Selector};
 pub use profile::KernelTime;
+#[doc(hidden)]
+pub use sabotage::Fault;
 
 use crate::error::{Error, Result};
 use memory::Ledger;
 use profile::Profile;
+use sabotage::Sabotage;
 
 /// How an engine is opened; `Default` is what [`Engine::auto`], [`Engine::cpu`] and
 /// [`Engine::gpu`] use.
@@ -43,6 +47,10 @@ pub struct EngineOptions {
     /// Pretend that a binding spans at most this many bytes, where the device allows more: to test
     /// on small matrices how large ones are walked in panels. Nothing on the CPU.
     pub max_binding_bytes: Option<u64>,
+    /// Pretend that the first dimension of a launch has at most so many workgroups, where the
+    /// device allows more: to test on small problems how large launches are folded into two
+    /// dimensions. Nothing on the CPU.
+    pub max_workgroups: Option<u32>,
 }
 
 /// A place where arrays live and kernels run: the CPU in f64, or one GPU in f32.
@@ -63,6 +71,7 @@ struct Inner {
     backend: Backend,
     ledger: Arc<Ledger>,
     profile: Profile,
+    sabotage: Arc<Sabotage>,
 }
 
 /// The two kinds of engine, for kernel launches to match on.
@@ -84,6 +93,7 @@ impl Engine {
             backend: Backend::Cpu,
             ledger: Ledger::new(limit),
             profile: Profile::new(options.profile),
+            sabotage: Arc::default(),
         }))
     }
 
@@ -101,12 +111,14 @@ impl Engine {
     /// [`Error::NoDevice`] where nothing fits the selector, [`Error::Device`] where it fits but
     /// cannot be opened.
     pub fn gpu_with(selector: Selector, options: &EngineOptions) -> Result<Self> {
-        let gpu = gpu::Gpu::open(&selector, options)?;
+        let sabotage = Arc::<Sabotage>::default();
+        let gpu = gpu::Gpu::open(&selector, options, Arc::clone(&sabotage))?;
         let limit = options.memory_limit.unwrap_or(gpu.info().memory.unwrap_or(u64::MAX));
         Ok(Self(Arc::new(Inner {
             backend: Backend::Gpu(Box::new(gpu)),
             ledger: Ledger::new(limit),
             profile: Profile::new(options.profile),
+            sabotage,
         })))
     }
 
@@ -203,6 +215,12 @@ impl Engine {
     pub fn profile(&self) -> Result<Vec<KernelTime>> {
         self.wait()?;
         Ok(self.0.profile.report())
+    }
+
+    /// Makes something fail later on, to test what happens then.
+    #[doc(hidden)]
+    pub fn sabotage(&self, fault: Fault) {
+        self.0.sabotage.plan(fault);
     }
 
     pub(crate) fn backend(&self) -> &Backend {

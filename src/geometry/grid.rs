@@ -23,7 +23,7 @@ impl Grid {
     /// A grid with cubic cells whose longest side is 1, in the middle of the unit box.
     ///
     /// # Errors
-    /// [`Error::Data`] for no axes, more than three, or an empty one.
+    /// [`Error::Data`] for no axes, more than three, an empty one, or more cells than can be counted.
     pub fn unit(shape: &[usize]) -> Result<Self> {
         let longest = shape.iter().copied().max().unwrap_or(0).max(1);
         Self::with_spacing(shape, 1.0 / longest as f64)
@@ -40,6 +40,10 @@ impl Grid {
                 format!("its shape is {shape:?}"),
                 "grids have one to three axes, each at least one cell long",
             ));
+        }
+        if shape.iter().try_fold(1_usize, |cells, &side| cells.checked_mul(side)).is_none() {
+            let problem = format!("its shape {shape:?} has more cells than can be counted");
+            return Err(Error::data("the grid", problem, "ask for fewer"));
         }
         if !(spacing > 0.0 && spacing.is_finite()) {
             return Err(Error::parameter(

@@ -1,6 +1,6 @@
 //! Densities from pictures.
 
-use std::io::BufReader;
+use std::io::{BufRead, Seek};
 use std::path::Path;
 
 use ::image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
@@ -12,7 +12,14 @@ use crate::error::{Error, Result, bytes};
 const LONGEST_SIDE: u32 = 1 << 16;
 
 /// No picture that needs more memory than this is decoded.
-const MOST_MEMORY: u64 = 2 << 30;
+const MOST_MEMORY: u64 = 4 << 30;
+
+/// What a pixel takes beside the decoded picture: four channels of 16 bits, and its mass.
+const BYTES_PER_PIXEL: u64 = 16;
+
+/// Pixels that one byte of a file can stand for: the most is one bit for a block of 8 x 8 in a JPEG,
+/// and for 8 pixels in a deflated PNG, which shrinks to a thousandth.
+const STRONGEST_COMPRESSION: u64 = 8 * 1032;
 
 /// Which pixels of a picture carry mass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -50,8 +57,21 @@ pub enum Mass {
 /// # Ok::<(), gaspard::Error>(())
 /// ```
 pub fn read_density(path: impl AsRef<Path>, mass: Mass) -> Result<Array2<f64>> {
-    let path = path.as_ref();
-    let picture = decode(path)?;
+    read_density_from(&path, super::open(path.as_ref())?, mass)
+}
+
+/// [`read_density`] from bytes that are not in a file of their own; errors call them `name`.
+///
+/// # Errors
+///
+/// As [`read_density`].
+pub fn read_density_from(
+    name: impl AsRef<Path>,
+    input: impl BufRead + Seek,
+    mass: Mass,
+) -> Result<Array2<f64>> {
+    let path = name.as_ref();
+    let picture = decode(path, input)?;
     let color = picture.color();
     if mass == Mass::Alpha && !color.has_alpha() {
         return Err(Error::file(path, "has no alpha channel; ask for light or dark mass instead"));
@@ -66,19 +86,24 @@ pub fn read_density(path: impl AsRef<Path>, mass: Mass) -> Result<Array2<f64>> {
     Array2::from_shape_vec((height, width), values).map_err(|error| Error::file(path, error))
 }
 
-fn decode(path: &Path) -> Result<DynamicImage> {
-    let (file, _) = super::open(path)?;
+fn decode(path: &Path, mut input: impl BufRead + Seek) -> Result<DynamicImage> {
+    let length = super::length_left(path, &mut input)?;
     let fail = |error: ImageError| Error::file(path, decode_problem(&error));
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
     limits.max_alloc = Some(MOST_MEMORY);
-    let mut reader = ImageReader::new(BufReader::new(file))
-        .with_guessed_format()
-        .map_err(|error| Error::file(path, error))?;
+    let mut reader =
+        ImageReader::new(input).with_guessed_format().map_err(|error| Error::file(path, error))?;
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(fail)?;
-    limits.reserve(decoder.total_bytes()).map_err(fail)?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    let needed = decoder.total_bytes().saturating_add(pixels.saturating_mul(BYTES_PER_PIXEL));
+    limits.reserve(needed).map_err(fail)?;
+    if pixels / STRONGEST_COMPRESSION > length {
+        return Err(Error::file(path, format!("damaged: {length} bytes claim {pixels} pixels")));
+    }
     decoder.set_limits(limits).map_err(fail)?;
     let orientation = decoder.orientation().map_err(fail)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(fail)?;

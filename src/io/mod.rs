@@ -1,7 +1,7 @@
 //! Files in and out: NumPy arrays, pictures and sound.
 //!
-//! Readers believe no header before they have checked it against the size of the file. Writers
-//! finish a file under another name before they give it its own, so that nobody ever sees half of
+//! Readers believe no header before they have checked it against the size of the file. Each reads a
+//! path, or as `read_from` bytes from anywhere, under a name for errors. Writers finish a file under another name before they give it its own, so that nobody ever sees half of
 //! one.
 
 pub mod image;
@@ -10,7 +10,7 @@ pub mod npz;
 pub mod wav;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -87,8 +87,8 @@ fn create_beside(folder: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-/// Opens a regular file for reading and says how long it is.
-fn open(path: &Path) -> Result<(File, u64)> {
+/// Opens a regular file for reading.
+fn open(path: &Path) -> Result<BufReader<File>> {
     let fail = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => Error::file(path, "no such file; check the path"),
         _ => Error::file(path, error),
@@ -101,7 +101,16 @@ fn open(path: &Path) -> Result<(File, u64)> {
     if !found.is_file() {
         return Err(Error::file(path, "not a regular file; save the data to a file first"));
     }
-    Ok((File::open(path).map_err(fail)?, found.len()))
+    Ok(BufReader::new(File::open(path).map_err(fail)?))
+}
+
+/// How many bytes a reader has left.
+fn length_left(name: &Path, input: &mut impl Seek) -> Result<u64> {
+    let fail = |error: io::Error| Error::file(name, error);
+    let start = input.stream_position().map_err(fail)?;
+    let end = input.seek(SeekFrom::End(0)).map_err(fail)?;
+    input.seek(SeekFrom::Start(start)).map_err(fail)?;
+    Ok(end.saturating_sub(start))
 }
 
 fn is_folder(path: &Path) -> Error {

@@ -1,6 +1,6 @@
 //! Arrays in NumPy's `.npy` format.
 
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn, ShapeBuilder};
@@ -46,9 +46,18 @@ const MOST_AXES: usize = 64;
 /// # Ok::<(), gaspard::Error>(())
 /// ```
 pub fn read(path: impl AsRef<Path>) -> Result<ArrayD<f64>> {
-    let path = path.as_ref();
-    let (file, length) = super::open(path)?;
-    decode(BufReader::new(file), length).map_err(|problem| Error::file(path, problem))
+    read_from(&path, super::open(path.as_ref())?)
+}
+
+/// [`read`] from bytes that are not in a file of their own; errors call them `name`.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_from(name: impl AsRef<Path>, mut input: impl Read + Seek) -> Result<ArrayD<f64>> {
+    let name = name.as_ref();
+    let length = super::length_left(name, &mut input)?;
+    decode(input, length).map_err(|problem| Error::file(name, problem))
 }
 
 /// The shape of an array, from the header of its file alone: what reading it would take is then
@@ -59,8 +68,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<ArrayD<f64>> {
 /// As [`read`], for what the header shows.
 pub fn shape(path: impl AsRef<Path>) -> Result<Vec<usize>> {
     let path = path.as_ref();
-    let (file, length) = super::open(path)?;
-    let header = read_header(&mut BufReader::new(file), length);
+    let mut file = super::open(path)?;
+    let length = super::length_left(path, &mut file)?;
+    let header = read_header(&mut file, length);
     Ok(header.map_err(|problem| Error::file(path, problem))?.0.shape)
 }
 

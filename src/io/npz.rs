@@ -1,7 +1,7 @@
 //! Several named arrays in one file: NumPy's `.npz` format.
 
 use std::fmt::Display;
-use std::io::{self, BufReader};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use ndarray::{ArrayBase, ArrayD, Data, IxDyn};
@@ -41,7 +41,19 @@ const LARGE_ENTRY: usize = 1 << 31;
 /// # Ok::<(), gaspard::Error>(())
 /// ```
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<(String, ArrayD<f64>)>> {
-    read_where(path.as_ref(), |_| true)
+    read_from(&path, super::open(path.as_ref())?)
+}
+
+/// [`read`] from bytes that are not in a file of their own; errors call them `name`.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_from(
+    name: impl AsRef<Path>,
+    input: impl Read + Seek,
+) -> Result<Vec<(String, ArrayD<f64>)>> {
+    read_where(name.as_ref(), input, |_| true)
 }
 
 /// Reads these arrays of an archive, in this order; others may hold anything, as the format of a
@@ -55,7 +67,7 @@ pub fn read_named<const COUNT: usize>(
     names: [&str; COUNT],
 ) -> Result<[ArrayD<f64>; COUNT]> {
     let path = path.as_ref();
-    let found = read_where(path, |name| names.contains(&name))?;
+    let found = read_where(path, super::open(path)?, |name| names.contains(&name))?;
     let arrays = names.map(|wanted| {
         let array = found.iter().find(|(name, _)| name == wanted);
         array.map(|(_, array)| array.clone()).ok_or_else(|| {
@@ -69,9 +81,13 @@ pub fn read_named<const COUNT: usize>(
     Ok(all.try_into().unwrap_or_else(|_| unreachable!("one for each name")))
 }
 
-fn read_where(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, ArrayD<f64>)>> {
-    let (file, length) = super::open(path)?;
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
+fn read_where(
+    path: &Path,
+    mut input: impl Read + Seek,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, ArrayD<f64>)>> {
+    let length = super::length_left(path, &mut input)?;
+    let mut archive = ZipArchive::new(input).map_err(|error| {
         Error::file(path, format!("not a .npz archive ({error}); export it with numpy.savez"))
     })?;
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! Sound in `.wav` files.
 
-use std::io::{self, BufReader, Cursor};
+use std::io::{self, Cursor, Read, Seek};
 use std::path::Path;
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
@@ -40,10 +40,18 @@ pub enum Encoding {
 /// # Ok::<(), gaspard::Error>(())
 /// ```
 pub fn read(path: impl AsRef<Path>) -> Result<Recording> {
-    let path = path.as_ref();
-    let (file, length) = super::open(path)?;
+    read_from(&path, super::open(path.as_ref())?)
+}
+
+/// [`read`] from bytes that are not in a file of their own; errors call them `name`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_from(name: impl AsRef<Path>, mut input: impl Read + Seek) -> Result<Recording> {
+    let path = name.as_ref();
+    let length = super::length_left(path, &mut input)?;
     let fail = |error: hound::Error| Error::file(path, problem(&error));
-    let reader = WavReader::new(BufReader::new(file)).map_err(fail)?;
+    let reader = WavReader::new(input).map_err(fail)?;
     let WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
     let claimed = u64::from(reader.len()) * u64::from(bits_per_sample.div_ceil(8));
     if claimed > length {

@@ -60,6 +60,11 @@ fn all_pairs_of_a_folder_and_what_is_missing_of_them() {
     let json = place.results(&all);
     assert_eq!(json["computed"], 1);
     assert_eq!(place.read("all.npy"), matrix);
+    // What was begun by one method goes on by it.
+    let begun = [&all[..], &["--method", "sinkhorn", "--device", "cpu"]].concat();
+    std::fs::remove_file(place.path("all.npy")).unwrap();
+    assert_eq!(place.results(&begun)["method"], "sinkhorn");
+    assert_eq!(place.results(&[&all[..], &["--device", "cpu"]].concat())["method"], "sinkhorn");
     place.text("list.txt", "clouds/c.npy\n\nclouds/a.npy\n");
     place.results(&["flat", "--pairwise", "list.txt", "--out", "two.npy"]);
     assert_eq!(place.read("two.npy")[[0, 1]], matrix[[0, 2]]);

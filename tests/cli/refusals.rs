@@ -27,6 +27,17 @@ fn workplace() -> Workplace {
     let start = std::fs::read(place.path("x.npy")).unwrap();
     std::fs::write(place.path("short.npy"), &start[..start.len() - 5]).unwrap();
     std::fs::create_dir(place.path("folder")).unwrap();
+    place.write("labels.npy", &Array1::from_elem(10, 1e300));
+    // Far more than any machine has.
+    place.text("huge_size.json", r#"{"nodes": [{"size": 1000000000000000000}], "edges": []}"#);
+    let grid = r#"{"nodes": [{"grid": [10000000000, 10000000000]}], "edges": []}"#;
+    place.text("huge_grid.json", grid);
+    let bump = "\"gaussian:0.5,0.5,0.1\"";
+    let motion = |more: &str| format!("{{\"start\": {bump}, \"end\": {bump}, {more}}}");
+    place.text("huge_motion.json", &motion(r#""grid": [1000000000, 1000000000, 8]"#));
+    let bins = r#""form": "coupled", "map": "scale:2", "bins": [4000000000, 4000000000]"#;
+    let spaces = format!(r#""grid": [4, 4, 4], "spaces": [{{{bins}}}]"#);
+    place.text("huge_bins.json", &motion(&spaces));
     place
 }
 
@@ -125,6 +136,18 @@ const CASES: &[(&str, i32, &str)] = &[
     ),
     ("barycenter wide.npy wide.npy --npy o.npy --memory-limit 1KiB", 1, "only 1.0 KiB can be had"),
     ("transport x.npy x.npy --memory-limit plenty", 2, "--memory-limit"),
+    ("tree huge_size.json", 1, "the points of node 0 needs"),
+    ("tree huge_grid.json", 1, "the points of node 0 needs"),
+    ("gromov --tree huge_grid.json", 1, "the grid of node 0 needs"),
+    ("dynamic --spec huge_motion.json --json o.json", 1, "the densities needs"),
+    ("dynamic --spec huge_bins.json --json o.json", 2, "are more than 2^32"),
+    ("dynamic --example 6.2a --grid 1000000000x1000000000x8 --json o.json", 1, "the densities"),
+    (
+        "barycenter white.png white.png --support 1000000000x1000000000 --out o.png",
+        1,
+        "the support needs",
+    ),
+    ("gromov x.npy x.npy --labels labels.npy labels.npy", 1, "one of them is 1"),
     // Outputs.
     ("transport x.npy x.npy --coupling absent/o.npy", 1, "the folder absent does not exist"),
     ("transport x.npy x.npy --potentials absent/o.npz", 1, "the folder absent does not exist"),

@@ -90,6 +90,10 @@ impl Workplace {
         found.unwrap_or_else(|| panic!("no {key} in {name}")).1
     }
 
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
     pub fn holds(&self, name: &str) -> bool {
         self.path(name).exists()
     }
@@ -114,6 +118,24 @@ pub fn squared_distances(x: &Array2<f64>, y: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((x.nrows(), y.nrows()), |(i, j)| {
         (&x.row(i) - &y.row(j)).mapv(|step| step * step).sum()
     })
+}
+
+/// A JSON file without what differs from run to run: times, how the
+/// run was asked for, and what it ran on.
+pub fn lasting(place: &Workplace, name: &str) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| !["seconds", "device", "record"].contains(&name.as_str()));
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut json = serde_json::from_slice(&place.bytes(name)).unwrap();
+    strip(&mut json);
+    json
 }
 
 /// The devices to test on: a GPU too, where there is one (see `tests/common`).

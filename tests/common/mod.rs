@@ -3,6 +3,7 @@
 
 pub mod golden;
 pub mod naive;
+pub mod systems;
 pub mod tensor;
 
 use std::sync::OnceLock;

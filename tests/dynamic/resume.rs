@@ -100,4 +100,15 @@ fn checkpoints_of_something_else_are_refused() {
     // The numbers of the iteration are missing.
     let arrays = checkpoint.arrays().iter().filter(|(name, _)| name != "pace").cloned();
     assert!(refused(&particles, &Checkpoint::from_arrays(arrays.collect())));
+    // Numbers that count nothing.
+    for name in ["iteration", "trace", "pace"] {
+        for wrong in [1e300, -1.0, 0.5, f64::NAN] {
+            let mut arrays = checkpoint.arrays().to_vec();
+            let (_, array) = arrays.iter_mut().find(|(found, _)| found == name).unwrap();
+            // Of the pace, the last one counts looks.
+            let place = if name == "pace" { array.len() - 1 } else { 0 };
+            array[[place]] = wrong;
+            assert!(refused(&particles, &Checkpoint::from_arrays(arrays)), "{name} {wrong}");
+        }
+    }
 }

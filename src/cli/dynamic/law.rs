@@ -4,11 +4,13 @@ use std::path::Path;
 
 use gaspard::dynamic::{Law, Places};
 use gaspard::io::{npy, npz};
-use gaspard::{Error, Result};
+use gaspard::{Engine, Error, Result};
 use ndarray::{Array2, ArrayD, Axis, Ix2};
 
+use crate::cli::inputs;
+
 /// A joint law (cells, points): a matrix, or its compressed rows.
-pub(super) fn read(path: &Path) -> Result<Law> {
+pub(super) fn read(path: &Path, host: &Engine) -> Result<Law> {
     if path.extension().is_some_and(|ending| ending == "npz") {
         let names = ["data", "indices", "indptr", "shape"];
         let [data, indices, indptr, shape] = npz::read_named(path, names)?;
@@ -25,6 +27,7 @@ pub(super) fn read(path: &Path) -> Result<Law> {
         let [cells, points] = *whole(&shape, "shape")? else {
             return Err(Error::file(path, "its shape is not that of a matrix"));
         };
+        inputs::require_room(host, &format!("the points of {}", path.display()), &[points])?;
         let (indices, indptr) = (whole(&indices, "indices")?, whole(&indptr, "indptr")?);
         if indptr.len() != cells + 1 {
             let problem = "its rows are not those of its shape; save a csr_matrix";

@@ -8,7 +8,7 @@ use gaspard::io::npy;
 use gaspard::{Error, Result};
 
 /// `hills:X,Y,S[,H][;...]`, `scale:F`, `example:6.2a`, or a file of samples in this folder.
-pub(super) fn read(text: &str, folder: &Path, domain: &Domain) -> Result<Map> {
+pub(in crate::cli) fn read(text: &str, folder: &Path, domain: &Domain) -> Result<Map> {
     let refusal = |problem: String, remedy: &str| Err(Error::parameter("--map", problem, remedy));
     match text.split_once(':') {
         Some(("example", name)) if domain.dimension() == 2 => Example::named(name)?.map(domain),

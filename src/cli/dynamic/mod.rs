@@ -1,10 +1,10 @@
 //! `gaspard dynamic`: the cheapest motion of one density into another, over several spaces.
 
 mod law;
-mod map;
+pub(super) mod map;
 mod problem;
-mod source;
-mod spec;
+pub(super) mod source;
+pub(super) mod spec;
 mod write;
 
 use std::collections::BTreeMap;
@@ -173,7 +173,7 @@ pub(super) struct Arguments {
 
 /// `--grid`: cells and steps.
 #[derive(Clone, Debug)]
-struct Sides {
+pub(super) struct Sides {
     cells: Vec<usize>,
     steps: usize,
 }
@@ -181,7 +181,7 @@ struct Sides {
 /// `--form`, in the words of clap and of JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum FormOption {
+pub(super) enum FormOption {
     /// Particles move in all spaces at once
     Monge,
     /// Spaces share the density, and each moves it as cheaply as it can
@@ -243,7 +243,7 @@ impl From<Method> for SolverOption {
 
 /// `--bins`.
 #[derive(Clone, Debug)]
-enum BinsOption {
+pub(super) enum BinsOption {
     /// The cells, where the map takes them.
     Points,
     Counts(Vec<usize>),
@@ -404,7 +404,7 @@ impl Arguments {
 }
 
 /// `24x24`, or `points`.
-fn parse_bins(text: &str) -> std::result::Result<BinsOption, String> {
+pub(super) fn parse_bins(text: &str) -> std::result::Result<BinsOption, String> {
     if text == "points" {
         return Ok(BinsOption::Points);
     }
@@ -415,7 +415,7 @@ fn parse_bins(text: &str) -> std::result::Result<BinsOption, String> {
 }
 
 /// `64x64x32`: the last number is that of the steps of time.
-fn parse_grid(text: &str) -> std::result::Result<Sides, String> {
+pub(super) fn parse_grid(text: &str) -> std::result::Result<Sides, String> {
     let numbers: Option<Vec<usize>> =
         text.split(['x', 'X']).map(|side| side.trim().parse().ok()).collect();
     match numbers.as_deref() {

@@ -7,6 +7,8 @@ use gaspard::dynamic::{Bins, Domain, Form, Frames, Map, Problem, Space};
 use gaspard::{Error, Result};
 
 use super::source::Source;
+use crate::cli::inputs;
+
 use super::{Arguments, BinsOption, FormOption, STEPS, Sides, law, map, spec};
 
 impl Arguments {
@@ -53,6 +55,7 @@ impl Arguments {
                 return Err(Error::parameter("--beta", problem, "give one"));
             }
         };
+        inputs::require_room(&self.common.host(), "the densities", &cells)?;
         let domain = Domain::new(&cells, steps)?;
         let map = example.map(&domain)?;
         let bins = if self.bins.is_none() { Example::bins(&map)? } else { None };
@@ -79,7 +82,8 @@ impl Arguments {
             problem = problem.space(space, beta(index))?;
         }
         for (index, (path, points)) in self.law.iter().zip(&self.points).enumerate() {
-            let frames = Frames::new(law::read(path)?, law::read_points(points)?);
+            let frames =
+                Frames::new(law::read(path, &self.common.host())?, law::read_points(points)?);
             let space = Space::frames(self.framed(frames))?;
             problem = problem.space(space, beta(self.map.len() + index))?;
         }
@@ -99,6 +103,7 @@ impl Arguments {
                 return Err(Error::parameter("--grid", problem, "give it, as in 64x64x32"));
             }
         };
+        inputs::require_room(&self.common.host(), "the densities", &sides.cells)?;
         let domain = Domain::new(&sides.cells, sides.steps)?;
         let (start, end) = (start.on(&domain)?, end.on(&domain)?);
         Problem::new(&domain, start.view(), end.view())
@@ -119,6 +124,9 @@ impl Arguments {
             (Some(BinsOption::Points), None) => (true, None),
             (Some(BinsOption::Counts(counts)), None) => (false, Some(Bins::around(&map, counts)?)),
         };
+        if let Some(bins) = &bins {
+            inputs::require_room(&self.common.host(), "the bins", bins.counts())?;
+        }
         match form {
             FormOption::Coupled if points => {
                 let problem = "points are no grid for momenta to live on";

@@ -10,13 +10,13 @@ use super::super::inputs::Input;
 use super::super::options::MassOption;
 
 /// A density as it was asked for.
-pub(super) enum Source {
+pub(in crate::cli) enum Source {
     Gaussian { centre: Vec<f64>, width: f64 },
     File(Input),
 }
 
 impl Source {
-    pub(super) fn read(text: &str, mass: MassOption) -> Result<Self> {
+    pub(in crate::cli) fn read(text: &str, mass: MassOption) -> Result<Self> {
         let Some(numbers) = text.strip_prefix("gaussian:") else {
             return Ok(Self::File(Input::read(Path::new(text), mass.into())?));
         };
@@ -43,7 +43,7 @@ impl Source {
     }
 
     /// On these cells. Pictures and Gaussians have mean 1; arrays keep their mass.
-    pub(super) fn on(self, domain: &Domain) -> Result<ArrayD<f64>> {
+    pub(in crate::cli) fn on(self, domain: &Domain) -> Result<ArrayD<f64>> {
         let (density, has_unit) = match self {
             Self::File(input) => {
                 let shape = input.values.shape().to_vec();

@@ -45,7 +45,7 @@ fn one() -> f64 {
 
 /// Reads a description and the files that it names. The form that is returned is that of the first
 /// space: what it says of a problem with several is in the description itself.
-pub(super) fn read(path: &Path, arguments: &Arguments) -> Result<(Problem, FormOption)> {
+pub(in crate::cli) fn read(path: &Path, arguments: &Arguments) -> Result<(Problem, FormOption)> {
     let spec: Spec = inputs::read_json(path, "a dynamic problem; see gaspard dynamic --help")?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let grid = match (&arguments.grid, spec.grid.as_deref()) {
@@ -103,7 +103,12 @@ impl SpaceSpec {
         let bins = self.bins(map.as_ref())?;
         let points = self.points.as_ref().map(|file| law::read_points(&folder.join(file)));
         let points = points.transpose()?;
-        let law = self.law.as_ref().map(|file| law::read(&folder.join(file))).transpose()?;
+        let host = arguments.common.host();
+        let law = self.law.as_ref().map(|file| law::read(&folder.join(file), &host));
+        let law = law.transpose()?;
+        if let Some(bins) = &bins {
+            inputs::require_room(&host, "the bins", bins.counts())?;
+        }
         let framed = |frames| self.framed(frames, arguments);
         let space = match (form, law, points, bins) {
             (_, None, None, bins) => {

@@ -41,7 +41,7 @@ pub(super) fn read(
 }
 
 /// The files that are meant by a folder, in the order of their names, or by a list.
-pub(super) fn named(source: &Path) -> Result<Vec<PathBuf>> {
+pub(in crate::cli) fn named(source: &Path) -> Result<Vec<PathBuf>> {
     let fail = |error: std::io::Error| Error::file(source, format!("cannot be read: {error}"));
     let mut files = if source.is_dir() {
         let entries = std::fs::read_dir(source).map_err(fail)?;
@@ -57,7 +57,7 @@ pub(super) fn named(source: &Path) -> Result<Vec<PathBuf>> {
         files.sort();
         files
     } else {
-        let text = std::fs::read_to_string(source).map_err(fail)?;
+        let text = inputs::read_text(source, "not a list of files; give one, or a folder")?;
         let folder = source.parent().unwrap_or(Path::new(""));
         let lines = text.lines().map(str::trim);
         lines.filter(|line| !line.is_empty()).map(|line| folder.join(line)).collect()

@@ -8,10 +8,10 @@ use gaspard::{Error, Result};
 use ndarray::{Array2, Ix2};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::outputs;
+use crate::cli::{inputs, outputs};
 
 /// The matrix in a file, and beside it what it is of.
-pub(super) struct Matrix {
+pub(in crate::cli) struct Matrix {
     path: PathBuf,
     pub values: Array2<f64>,
     origin: Origin,
@@ -21,7 +21,7 @@ pub(super) struct Matrix {
 
 /// Whose distances, and how they were computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Origin {
+pub(in crate::cli) struct Origin {
     pub method: String,
     /// Everything that distances depend on beside the measures.
     pub settings: String,
@@ -30,7 +30,7 @@ pub(super) struct Origin {
 
 /// A measure, as far as one can tell it from another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Measure {
+pub(in crate::cli) struct Measure {
     pub file: String,
     pub points: usize,
     pub mass: f64,
@@ -39,7 +39,7 @@ pub(super) struct Measure {
 }
 
 impl Measure {
-    pub(super) fn new(path: &Path, cloud: &Cloud) -> Self {
+    pub(in crate::cli) fn new(path: &Path, cloud: &Cloud) -> Self {
         let mut hasher = crc32fast::Hasher::new();
         for value in cloud.points().iter().chain(cloud.weights()) {
             hasher.update(&value.to_le_bytes());
@@ -55,7 +55,7 @@ impl Measure {
 
 impl Matrix {
     /// The matrix that was begun, or one with nothing but its diagonal.
-    pub(super) fn open(path: &Path, origin: Origin) -> Result<Self> {
+    pub(in crate::cli) fn open(path: &Path, origin: Origin) -> Result<Self> {
         let count = origin.measures.len();
         let new = |values, is_unknown| {
             Ok(Self { path: path.to_owned(), values, origin: origin.clone(), is_unknown })
@@ -71,10 +71,7 @@ impl Matrix {
             let problem = format!("it holds an array of shape {shape}, not {count} x {count}");
             return Err(Error::file(path, format!("{problem}; name another file, or remove it")));
         };
-        let beside = beside(path);
-        let Ok(text) = std::fs::read_to_string(&beside) else { return new(values, true) };
-        let known: Origin = serde_json::from_str(&text)
-            .map_err(|error| Error::file(&beside, format!("cannot be understood: {error}")))?;
+        let Some(known) = Origin::beside(path)? else { return new(values, true) };
         if let Some(difference) = known.differs(&origin) {
             let problem = format!("it holds distances of something else: {difference}");
             return Err(Error::file(path, format!("{problem}; name another file, or remove it")));
@@ -83,7 +80,7 @@ impl Matrix {
     }
 
     /// Writes what is there, and whose it is.
-    pub(super) fn write(&self) -> Result<()> {
+    pub(in crate::cli) fn write(&self) -> Result<()> {
         outputs::write_json(&beside(&self.path), &self.origin)?;
         npy::write(&self.path, self.values.view().into_dyn())
     }
@@ -97,6 +94,16 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 impl Origin {
+    /// Of the matrix at a path, where there is one and it says so.
+    pub(in crate::cli) fn beside(path: &Path) -> Result<Option<Self>> {
+        let beside = beside(path);
+        if !path.exists() || !beside.exists() {
+            return Ok(None);
+        }
+        inputs::read_json(&beside, "a matrix of distances; remove it to keep what is there")
+            .map(Some)
+    }
+
     /// In what these are not the same.
     fn differs(&self, other: &Self) -> Option<String> {
         if self.method != other.method {

@@ -53,14 +53,19 @@ pub(super) struct Chosen {
 }
 
 impl MethodArguments {
-    /// The method for pairs of at most so many points.
+    /// The method for pairs of at most so many points; where none is asked for, the one that is
+    /// `known` to have begun.
     pub(super) fn choose(
         &self,
+        known: Option<&str>,
         points: (usize, usize),
         common: &Common,
         engine: &Engine,
     ) -> Result<Chosen> {
-        let method = match self.method {
+        let begun = known.filter(|_| self.is_auto());
+        let begun = begun.and_then(|name| MethodOption::from_str(name, false).ok());
+        let asked = begun.unwrap_or(self.method);
+        let method = match asked {
             MethodOption::Auto => Method::auto(points, engine)?,
             MethodOption::Exact => Method::Exact,
             MethodOption::Sinkhorn => Method::Sinkhorn(Sinkhorn::new()),
@@ -70,7 +75,7 @@ impl MethodArguments {
         let name = match &method {
             Method::Exact => "exact",
             Method::Sinkhorn(_) => "sinkhorn",
-            Method::Neural(_) if self.method == MethodOption::Paper => "paper",
+            Method::Neural(_) if asked == MethodOption::Paper => "paper",
             Method::Neural(_) => "tight",
         };
         self.check_fits(&method, name, common)?;

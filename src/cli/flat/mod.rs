@@ -1,7 +1,7 @@
 //! `gaspard flat`: the flat metric between measures of unequal mass.
 
-mod clouds;
-mod matrix;
+pub(super) mod clouds;
+pub(super) mod matrix;
 mod method;
 mod pair;
 mod pairwise;

@@ -115,7 +115,7 @@ pub(super) fn run(arguments: &Arguments, a: &Path, b: &Path) -> Result<Status> {
     session.lap("read");
     let engine = method.open_engine(&session)?;
     let points = (a.weights().len(), b.weights().len());
-    let chosen = method.choose(points, common, &engine)?;
+    let chosen = method.choose(None, points, common, &engine)?;
     let begin = Instant::now();
     let mut outcome = match &chosen.method {
         Method::Exact => exactly(&a, &b)?,

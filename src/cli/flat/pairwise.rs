@@ -91,8 +91,11 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
     session.lap("read");
     let engine = arguments.method.open_engine(&session)?;
     let most = all.iter().map(|cloud| cloud.weights().len()).max().unwrap_or(0);
-    // One method for all, so that distances can be compared.
-    let chosen = arguments.method.choose((most, most), &arguments.common, &engine)?;
+    // One method for all, so that distances can be compared: also with those of an earlier run,
+    // which may have found another one quicker.
+    let known = Origin::beside(out)?.map(|origin| origin.method);
+    let chosen =
+        arguments.method.choose(known.as_deref(), (most, most), &arguments.common, &engine)?;
     let measures = paths.iter().zip(&all).map(|(path, cloud)| Measure::new(path, cloud)).collect();
     let settings = format!("{:?}", chosen.method);
     let mut matrix =

@@ -14,7 +14,7 @@ use super::default_epsilon;
 use super::spaces::{NamedSpace, Surface, kinds_of};
 use super::{StartOptions, picture};
 use crate::cli::barycenter::{Arguments, Metric, write_frames, write_mean};
-use crate::cli::inputs::Input;
+use crate::cli::inputs::{self, Input};
 use crate::cli::options::{As, MassOption, ReferenceOption};
 use crate::cli::outputs;
 use crate::cli::session::Session;
@@ -173,6 +173,7 @@ fn read(arguments: &Arguments, session: &Session) -> Result<Spaces> {
     let options = &arguments.spaces;
     let inputs = read_inputs(arguments, session)?;
     let shape = support_shape(arguments, &inputs)?;
+    inputs::require_room(&session.host(), "the support", &shape)?;
     let support = match options.space {
         Surface::Plane => GridSpace::whole_plane(shape)?.measured_by(options.distance)?,
         Surface::Sphere => GridSpace::whole_sphere(shape)?,

@@ -5,7 +5,7 @@ mod cloud;
 pub(super) mod free_support;
 mod picture;
 mod spaces;
-mod spec;
+pub(super) mod spec;
 
 use std::path::PathBuf;
 
@@ -75,7 +75,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     starts: StartOptions,
     #[command(flatten)]
-    spaces: SpaceOptions,
+    pub(super) spaces: SpaceOptions,
     /// Write marginal_0, potential_0, ... for all spaces
     #[arg(long, value_name = "FILE.npz")]
     out: Option<PathBuf>,
@@ -186,8 +186,8 @@ struct Report<'a> {
 }
 
 /// What the arguments describe.
-struct Described {
-    problem: Problem,
+pub(super) struct Described {
+    pub problem: Problem,
     reference: ReferenceOption,
     epsilon: Option<f64>,
     spaces: Vec<NamedSpace>,

@@ -10,6 +10,9 @@ use ndarray::{Array1, Array2, ArrayD};
 use crate::cli::inputs::{self, Input, looks_like_points};
 use crate::cli::options::{As, MassOption};
 
+/// Labels are below this: their costs are a square matrix.
+const LABELS: f64 = 65536.0;
+
 /// `--space`: what pictures and two-dimensional arrays are pictures of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Surface {
@@ -99,6 +102,7 @@ impl SpaceOptions {
 
     /// How labels count, where there are any; `kinds` is how many there are.
     pub(in crate::cli) fn fused(&self, kinds: usize, host: &Engine) -> Result<Fused> {
+        inputs::require_room(host, "the costs of labels", &[kinds, kinds])?;
         let label_costs = match &self.label_costs {
             Some(path) => inputs::read_costs(path, host)?,
             None => {
@@ -203,11 +207,12 @@ impl NamedSpace {
                 ));
             }
         };
-        if let Some(wrong) = chosen.iter().find(|label| label.fract() != 0.0 || **label < 0.0) {
+        let is_label = |label: &f64| label.fract() == 0.0 && (0.0..LABELS).contains(label);
+        if let Some(wrong) = chosen.iter().find(|label| !is_label(label)) {
             return Err(Error::data(
                 format!("the labels of {}", self.name),
                 format!("one of them is {wrong}"),
-                "labels are whole numbers from 0 up",
+                "labels are whole numbers from 0 up, as few as there are kinds",
             ));
         }
         self.space = self.space.labelled(chosen.into_iter().map(|label| label as usize).collect());

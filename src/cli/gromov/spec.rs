@@ -50,7 +50,7 @@ fn one() -> f64 {
 }
 
 /// Reads a description and the files that it names.
-pub(super) fn read(
+pub(in crate::cli) fn read(
     path: &Path,
     reference: ReferenceOption,
     options: &SpaceOptions,
@@ -113,6 +113,7 @@ impl NodeSpec {
                 NamedSpace::from_distances(&folder.join(file), weights.as_deref(), labels, host)
             }
             (None, None, None, Some(shape)) if weights.is_none() => {
+                inputs::require_room(host, &format!("the grid of {name}"), &shape)?;
                 let grid = match options.space {
                     Surface::Plane => {
                         GridSpace::whole_plane(shape)?.measured_by(options.distance)?

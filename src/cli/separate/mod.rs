@@ -1,7 +1,7 @@
 //! `gaspard separate`: sources from what several microphones record of them.
 
 mod pictures;
-mod search;
+pub(super) mod search;
 
 use std::path::PathBuf;
 use std::time::Instant;

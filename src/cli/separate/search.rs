@@ -52,7 +52,7 @@ pub(in crate::cli) struct SearchArguments {
 
 /// `--noise`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct NoiseOption(NoiseLevel);
+pub(in crate::cli) struct NoiseOption(NoiseLevel);
 
 impl FromStr for NoiseOption {
     type Err = String;
@@ -72,7 +72,7 @@ impl FromStr for NoiseOption {
 
 /// `--start`.
 #[derive(Clone, Debug, PartialEq)]
-enum StartOption {
+pub(in crate::cli) enum StartOption {
     Grid,
     Random,
     Spectrogram,

@@ -1,6 +1,6 @@
 //! `gaspard tree`: transport between many measures at once.
 
-mod spec;
+pub(super) mod spec;
 
 use std::path::{Path, PathBuf};
 
@@ -182,7 +182,7 @@ fn write_arrays(path: &Path, arguments: &Arguments, solution: &TreeSolution) -> 
     npz::write(path, &arrays)
 }
 
-fn parse_pair(text: &str) -> std::result::Result<(usize, usize), String> {
+pub(super) fn parse_pair(text: &str) -> std::result::Result<(usize, usize), String> {
     let pair = text
         .split_once(',')
         .and_then(|(i, j)| Some((i.trim().parse().ok()?, j.trim().parse().ok()?)));

@@ -12,7 +12,7 @@ use crate::cli::inputs;
 use crate::cli::options::ReferenceOption;
 
 /// A tree as it was described.
-pub(super) struct Problem {
+pub(in crate::cli) struct Problem {
     pub tree: Tree,
     pub reference: ReferenceOption,
     pub epsilon: Option<f64>,
@@ -71,12 +71,12 @@ struct Place {
 
 impl Problem {
     /// Reads a description and the files that it names.
-    pub(super) fn read(path: &Path, host: &Engine) -> Result<Self> {
+    pub(in crate::cli) fn read(path: &Path, host: &Engine) -> Result<Self> {
         let spec: Spec = inputs::read_json(path, "a tree; see gaspard tree --help")?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let nodes = spec.nodes.into_iter().enumerate();
         let places = nodes
-            .map(|(index, node)| node.place(&format!("node {index}"), folder))
+            .map(|(index, node)| node.place(&format!("node {index}"), folder, host))
             .collect::<Result<Vec<_>>>()?;
         let mut tree = Tree { reference: spec.reference.into(), ..Tree::default() };
         let mut costs = Vec::with_capacity(spec.edges.len());
@@ -95,7 +95,7 @@ impl Problem {
 }
 
 impl NodeSpec {
-    fn place(self, name: &str, folder: &Path) -> Result<Place> {
+    fn place(self, name: &str, folder: &Path, host: &Engine) -> Result<Place> {
         let law = self.law.as_deref().map(str::parse::<Law>).transpose()?;
         let law = law.unwrap_or(if self.weights.is_some() { Law::Fixed } else { Law::Free });
         let (weights, shape) = match self.weights {
@@ -108,6 +108,8 @@ impl NodeSpec {
             }
         };
         let count = weights.as_ref().map(Array1::len).or(self.size);
+        let asked = self.grid.as_deref().or(self.size.as_ref().map(std::slice::from_ref));
+        inputs::require_room(host, &format!("the points of {name}"), asked.unwrap_or(&[]))?;
         let support = match (self.points, self.grid.or(shape), count) {
             (Some(_), Some(_), _) => {
                 return Err(Error::data(name, "it has both points and a grid", "give one of them"));

@@ -26,12 +26,8 @@ impl Faults {
         let uncaptured = faults.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured.record(error)));
         let lost = faults.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            // Dropping the device is reported as a loss too, and is none.
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                lost.state().lost = Some(message);
-            }
-        });
+        // Dropping the device is reported as a loss too, when nobody asks any more.
+        device.set_device_lost_callback(move |_, message| lost.state().lost = Some(message));
         faults
     }
 
@@ -48,13 +44,18 @@ impl Faults {
         self.state().first.get_or_insert(fault);
     }
 
+    /// The loss of the device, which is for good.
+    pub(super) fn loss(&self) -> Option<Error> {
+        let reason = self.state().lost.clone();
+        reason.map(|reason| Error::DeviceLost { reason })
+    }
+
     /// Returns the first fault since the last check, if any.
     pub(super) fn check(&self, what: &str) -> Result<()> {
-        let mut state = self.state();
-        if let Some(reason) = &state.lost {
-            return Err(Error::DeviceLost { reason: reason.clone() });
+        if let Some(loss) = self.loss() {
+            return Err(loss);
         }
-        match state.first.take() {
+        match self.state().first.take() {
             None => Ok(()),
             Some(Fault::OutOfMemory) => Err(Error::OutOfMemory { what: what.to_owned() }),
             Some(Fault::Refused(reason)) => Err(Error::Device { what: what.to_owned(), reason }),

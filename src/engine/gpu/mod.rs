@@ -9,12 +9,13 @@ mod timing;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use adapters::{DeviceInfo, DeviceKind, Selector};
 pub(crate) use shader::{Access, Shader, expand, shader};
 
 use super::profile::Profile;
+use super::sabotage::Sabotage;
 use super::{EngineOptions, wrong_engine};
 use crate::error::{Error, Result};
 use faults::{Faults, guarded};
@@ -23,6 +24,8 @@ use timing::Timing;
 
 /// Workgroups per dimension that every device allows.
 const MAX_WORKGROUPS: u32 = 65_535;
+/// How long a device that refused something may take to tell that it is lost.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes converted and handed to the driver at a time when writing.
 const WRITE_CHUNK: usize = 1 << 24;
 
@@ -86,17 +89,23 @@ pub(crate) struct Gpu {
     info: DeviceInfo,
     limits: wgpu::Limits,
     max_binding_bytes: u64,
+    max_workgroups: u32,
     checked: bool,
     faults: Faults,
     pipelines: Mutex<HashMap<PipelineKey, Arc<wgpu::ComputePipeline>>>,
     stream: Mutex<Stream>,
     timing: Option<Timing>,
+    sabotage: Arc<Sabotage>,
 }
 
 type PipelineKey = (&'static str, Vec<(&'static str, u32)>);
 
 impl Gpu {
-    pub(super) fn open(selector: &Selector, options: &EngineOptions) -> Result<Self> {
+    pub(super) fn open(
+        selector: &Selector,
+        options: &EngineOptions,
+        sabotage: Arc<Sabotage>,
+    ) -> Result<Self> {
         let (adapter, info) = adapters::select(selector)?;
         let limits = adapter.limits();
         let mut features = adapters::REQUIRED_FEATURES;
@@ -116,7 +125,8 @@ impl Gpu {
         let timing = features
             .contains(wgpu::Features::TIMESTAMP_QUERY)
             .then(|| Timing::new(&device, queue.get_timestamp_period()));
-        let allowed = limits.max_storage_buffer_binding_size;
+        // Shaders count in 32 bits, whatever the device allows.
+        let allowed = limits.max_storage_buffer_binding_size.min(4 * u64::from(u32::MAX));
         static OPENED: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
             id: OPENED.fetch_add(1, Ordering::Relaxed),
@@ -124,13 +134,25 @@ impl Gpu {
             queue,
             info,
             max_binding_bytes: options.max_binding_bytes.map_or(allowed, |most| most.min(allowed)),
+            max_workgroups: options
+                .max_workgroups
+                .unwrap_or(MAX_WORKGROUPS)
+                .clamp(1, MAX_WORKGROUPS),
             limits,
             checked: options.checked || cfg!(debug_assertions),
             faults,
             pipelines: Mutex::default(),
             stream: Mutex::new(Stream::new()),
             timing,
+            sabotage,
         })
+    }
+
+    /// Where a test wants the device lost, it is lost ahead of an operation.
+    fn operate(&self) {
+        if self.sabotage.operation() {
+            self.device.destroy();
+        }
     }
 
     pub(crate) fn info(&self) -> &DeviceInfo {
@@ -167,7 +189,7 @@ impl Gpu {
                     .to_owned(),
             });
         }
-        let raw = guarded(&self.device, label, || {
+        let raw = self.guarded(label, || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
                 // A binding must not be empty, and sizes are multiples of four.
@@ -179,6 +201,24 @@ impl Gpu {
             })
         })?;
         Ok(Buffer { raw, device: self.id, label })
+    }
+
+    /// The first fault since the last check, if any.
+    fn check(&self, what: &str) -> Result<()> {
+        self.faults.check(what).map_err(|fault| self.unless_lost(fault))
+    }
+
+    /// Runs `create`, with its faults.
+    fn guarded<T>(&self, what: &str, create: impl FnOnce() -> T) -> Result<T> {
+        guarded(&self.device, what, create).map_err(|fault| self.unless_lost(fault))
+    }
+
+    /// A lost device refuses whatever it is asked for, before it tells of the loss.
+    fn unless_lost(&self, fault: Error) -> Error {
+        let _ = self
+            .device
+            .poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(PATIENCE) });
+        self.faults.loss().unwrap_or(fault)
     }
 
     /// Refuses a buffer of another device.
@@ -193,6 +233,7 @@ impl Gpu {
         profile: &Profile,
     ) -> Result<()> {
         let buffer = self.own(buffer)?;
+        self.operate();
         // Writes go ahead of everything submitted later, so what was recorded goes first.
         self.submit(profile);
         for (chunk, part) in bytes.chunks(WRITE_CHUNK).enumerate() {
@@ -202,7 +243,7 @@ impl Gpu {
                 self.queue.submit([]);
             }
         }
-        self.faults.check("a write")
+        self.check("a write")
     }
 
     pub(super) fn write_f32(
@@ -226,6 +267,7 @@ impl Gpu {
         if bytes == 0 {
             return Ok(());
         }
+        self.operate();
         let command = Command::Copy { source: source.clone(), target: target.clone(), bytes };
         if self.stream().push(command, bytes as f64 / 64.0) {
             self.submit(profile);
@@ -237,6 +279,14 @@ impl Gpu {
         if launch.workgroups == 0 {
             return Ok(());
         }
+        self.operate();
+        let workgroups =
+            fold(launch.workgroups, self.max_workgroups).ok_or_else(|| Error::Limit {
+                what: format!("workgroups of {}", launch.shader.name),
+                needed: launch.workgroups,
+                available: u64::from(self.max_workgroups) * u64::from(MAX_WORKGROUPS),
+                remedy: "make the problem smaller, or use --device cpu".to_owned(),
+            })?;
         let pipeline = self.pipeline(launch.shader, launch.constants)?;
         debug_assert_eq!(launch.bindings.len(), launch.shader.bindings.len());
         debug_assert_eq!(launch.immediates.len(), launch.shader.immediate_bytes as usize);
@@ -261,11 +311,11 @@ impl Gpu {
             pipeline,
             bind_group,
             immediates: launch.immediates.to_vec(),
-            workgroups: fold(launch.workgroups),
+            workgroups,
         };
         if self.stream().push(Command::Dispatch(recorded), launch.work) {
             self.submit(profile);
-            self.faults.check(launch.shader.name)?;
+            self.check(launch.shader.name)?;
         }
         Ok(())
     }
@@ -300,9 +350,9 @@ impl Gpu {
             return Ok(Arc::clone(pipeline));
         }
         let pipeline =
-            guarded(&self.device, shader.name, || self.compile(shader, constants)).map(Arc::new)?;
+            self.guarded(shader.name, || self.compile(shader, constants)).map(Arc::new)?;
         // Some drivers refuse a pipeline by losing the device, without an error.
-        self.faults.check(shader.name)?;
+        self.check(shader.name)?;
         pipelines.insert(key, Arc::clone(&pipeline));
         Ok(pipeline)
     }
@@ -386,11 +436,12 @@ impl Gpu {
     }
 
     pub(super) fn wait(&self, profile: &Profile) -> Result<()> {
+        self.operate();
         self.submit(profile);
         self.stream().drain(&self.device);
         // Writes are not in the stream.
         let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
-        self.faults.check("a submission")
+        self.check("a submission")
     }
 
     pub(super) fn read_back(
@@ -400,8 +451,12 @@ impl Gpu {
         profile: &Profile,
     ) -> Result<ReadBack> {
         let buffer = self.own(buffer)?;
+        if self.sabotage.allocation() {
+            return Err(Error::OutOfMemory { what: "a read-back".to_owned() });
+        }
+        self.operate();
         let bytes = (len as u64 * 4).max(16);
-        let staging = guarded(&self.device, "a read-back", || {
+        let staging = self.guarded("a read-back", || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("read-back"),
                 size: bytes,
@@ -418,7 +473,7 @@ impl Gpu {
             // The receiver is gone if the read-back was given up.
             let _ = sender.send(result);
         });
-        self.faults.check("a read-back")?;
+        self.check("a read-back")?;
         Ok(ReadBack { staging, device: self.id, len, mapped, index })
     }
 
@@ -427,11 +482,14 @@ impl Gpu {
             // Waiting for another device's submission would never end.
             return Err(wrong_engine("read-back"));
         }
+        self.operate();
         let waited = self
             .device
             .poll(wgpu::PollType::Wait { submission_index: Some(read.index), timeout: None });
-        self.faults.check("a read-back")?;
-        let failed = |reason: String| Error::Device { what: "a read-back".to_owned(), reason };
+        self.check("a read-back")?;
+        let failed = |reason: String| {
+            self.unless_lost(Error::Device { what: "a read-back".to_owned(), reason })
+        };
         waited.map_err(|error| failed(error.to_string()))?;
         read.mapped
             .recv()
@@ -482,11 +540,12 @@ impl Recorded {
     }
 }
 
-/// Folds a count of workgroups into two dimensions; shaders undo it with `flat_workgroup`.
-fn fold(workgroups: u64) -> [u32; 2] {
-    let rows = workgroups.div_ceil(u64::from(MAX_WORKGROUPS));
+/// Folds a count of workgroups into two dimensions, the first of them at most so long; shaders undo
+/// it with `flat_workgroup`. `None` where there are too many.
+fn fold(workgroups: u64, most: u32) -> Option<[u32; 2]> {
+    let rows = workgroups.div_ceil(u64::from(most));
     let columns = workgroups.div_ceil(rows);
-    [columns as u32, rows as u32]
+    (rows <= u64::from(MAX_WORKGROUPS)).then_some([columns as u32, rows as u32])
 }
 
 #[cfg(test)]
@@ -495,10 +554,14 @@ mod tests {
 
     #[test]
     fn folding_covers_every_workgroup() {
-        for workgroups in [1, 65_535, 65_536, 131_071, 4_000_000_000] {
-            let [x, y] = fold(workgroups);
-            assert!(u64::from(x) * u64::from(y) >= workgroups);
-            assert!(x <= MAX_WORKGROUPS && y <= MAX_WORKGROUPS);
+        for most in [3, MAX_WORKGROUPS] {
+            let all = u64::from(most) * u64::from(MAX_WORKGROUPS);
+            for workgroups in [1, 2, 65_535, 65_536, 131_071, all - 1, all] {
+                let [x, y] = fold(workgroups, most).unwrap();
+                assert!(u64::from(x) * u64::from(y) >= workgroups);
+                assert!(x <= most && y <= MAX_WORKGROUPS);
+            }
+            assert_eq!(fold(all + 1, most), None);
         }
     }
 }

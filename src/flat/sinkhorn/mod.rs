@@ -124,8 +124,8 @@ impl Sinkhorn {
     /// the tests, with the largest (upper - lower) / (upper + lower) as residual.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for parameters that are not positive, [`Error::Shape`] for clouds in
-    /// different dimensions, [`Error::Limit`] for a batch that does not fit, and any fault of the
+    /// [`crate::Error::Parameter`] for parameters that are not positive, [`crate::Error::Shape`] for clouds in
+    /// different dimensions, [`crate::Error::Limit`] for a batch that does not fit, and any fault of the
     /// device.
     pub fn solve_batch(
         &self,

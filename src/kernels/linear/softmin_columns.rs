@@ -85,10 +85,12 @@ impl Panels {
                 continue;
             }
             let stride = columns as u64;
-            if stride + alignment > limit {
+            // A window begins where the device lets it, before the row.
+            let needed = stride + alignment - 1;
+            if needed > limit {
                 return Err(Error::Limit {
                     what: "one row of the cost matrix".to_owned(),
-                    needed: stride * 4,
+                    needed: needed * 4,
                     available: limit * 4,
                     remedy: "exchange rows and columns, or use points".to_owned(),
                 });

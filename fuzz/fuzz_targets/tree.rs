@@ -1,0 +1,8 @@
+//! The file that describes a tree.
+#![no_main]
+
+use gaspard_fuzz::{Folder, cli};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    cli::fuzz::tree(&Folder::get().with("spec.json", data));
+});
