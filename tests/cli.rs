@@ -51,7 +51,7 @@ fn every_command_explains_itself_with_an_example() {
     {
         let help = place.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
-        assert!(help.stdout.contains("Example:"), "{command}");
+        assert!(help.stdout.contains("Examples:"), "{command}");
         assert!(help.stdout.contains(&format!("gaspard {command}")), "{command}");
     }
     let all = place.run(&["--help"]).stdout;

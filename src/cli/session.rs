@@ -31,19 +31,20 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Begins a run: listens for Ctrl-C, and refuses options and outputs that make no sense.
-    pub(super) fn begin<'p>(
+    /// Begins a run: listens for Ctrl-C, and refuses files that cannot be written, or that would
+    /// take the place of what is read.
+    pub(super) fn begin<'i, 'o>(
         common: &'a Common,
-        epsilon: Option<f64>,
-        files: impl IntoIterator<Item = &'p Path>,
+        inputs: impl IntoIterator<Item = &'i Path>,
+        files: impl IntoIterator<Item = &'o Path>,
     ) -> Result<Self> {
         let now = Instant::now();
         let session =
             Self { common, started: SystemTime::now(), begin: now, lap: now, timings: Vec::new() };
-        common.control(epsilon.unwrap_or(1.0)).validate()?;
+        let inputs: Vec<&Path> = inputs.into_iter().collect();
         let mut all: Vec<&Path> = files.into_iter().collect();
-        all.extend(common.json.as_deref().filter(|path| *path != Path::new("-")));
-        outputs::check(&all)?;
+        all.extend(common.json.as_deref().filter(|path| !outputs::is_stdout(path)));
+        outputs::check(&inputs, &all)?;
         if !interrupt::listen() {
             session.warn("Ctrl-C will end this run without results: it cannot be caught here");
         }
@@ -235,18 +236,17 @@ impl<'a> Session<'a> {
             self.note(&kernel_table(kernels, engine.bytes_peak()));
         }
         self.timings.push(Timing { phase: "total", seconds: self.begin.elapsed().as_secs_f64() });
-        let arguments = std::env::args_os().map(|text| text.to_string_lossy().into_owned());
         let record = RunRecord {
             seed: self.common.seed,
             timings: self.timings,
             kernels,
-            ..RunRecord::new(engine, arguments.collect(), self.started)
+            ..outputs::record(engine, self.started)
         };
         let json = self.common.json.as_deref();
         if let Some(path) = json {
             outputs::write_json(path, &report(record))?;
         }
-        if json != Some(Path::new("-")) {
+        if !json.is_some_and(outputs::is_stdout) {
             outputs::print_numbers(&results.numbers())?;
         }
         Ok(results.status())

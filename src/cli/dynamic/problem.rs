@@ -100,7 +100,7 @@ impl Arguments {
             }
         };
         let domain = Domain::new(&sides.cells, sides.steps)?;
-        let (start, end) = (start.on(&domain)?, end.on(&domain)?);
+        let (start, end) = (start.on(&domain, self.normalise)?, end.on(&domain, self.normalise)?);
         Problem::new(&domain, start.view(), end.view())
     }
 

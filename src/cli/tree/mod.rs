@@ -11,13 +11,13 @@ use gaspard::{Engine, Error, Result};
 use ndarray::ArrayD;
 use serde::Serialize;
 
-use super::options::{Common, ReferenceOption};
-use super::outputs;
+use super::options::{Annealing, Common, MARGINALS, ReferenceOption, SWEEPS};
 use super::session::Session;
 use super::status::Status;
+use super::{inputs, outputs};
 use spec::Problem;
 
-const EXAMPLE: &str = r#"Example:
+const EXAMPLE: &str = r#"Examples:
   gaspard tree chain.json --out chain.npz --couple 0,2
 
   where chain.json says, with paths relative to it:
@@ -47,16 +47,20 @@ const EXAMPLE: &str = r#"Example:
 /// KL(P | reference) (entropic) + the penalties of the nodes' laws (marginal_terms); all in units
 /// of mass times cost. The file names nodes, laws, edges and costs.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(SWEEPS)),
+    mut_arg("tolerance", |arg| arg.help(MARGINALS))
+)]
 pub(super) struct Arguments {
     /// The problem, in JSON; see the example below
     spec: PathBuf,
     /// Entropic strength, in units of the cost [default: the file's, else 1 % of the edges' mean
     /// weighted cost]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, alias = "reg", value_name = "NUMBER", allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Write marginal_0, potential_0, ... for all nodes
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(short, long, value_name = "FILE.npz")]
     out: Option<PathBuf>,
     /// Also write the edges' couplings plan_0, ... (rows x cols)
     #[arg(long, requires = "out")]
@@ -64,6 +68,8 @@ pub(super) struct Arguments {
     /// Also write coupling_I_J, the joint marginal of two nodes (0 is the first); may be repeated
     #[arg(long, value_name = "I,J", requires = "out", value_parser = parse_pair)]
     couple: Vec<(usize, usize)>,
+    #[command(flatten)]
+    annealing: Annealing,
     #[command(flatten)]
     common: Common,
 }
@@ -85,14 +91,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         outputs::check_ending("--out", path, &["npz"])?;
     }
     let out = arguments.out.as_deref();
-    let mut session = Session::begin(&arguments.common, arguments.epsilon, out)?;
+    arguments.annealing.control(arguments.epsilon.unwrap_or(1.0)).validate()?;
+    let inputs = inputs::described(&arguments.spec);
+    let inputs = inputs.iter().map(PathBuf::as_path);
+    let mut session = Session::begin(&arguments.common, inputs, out)?;
     let mut problem = Problem::read(&arguments.spec, &session.host())?;
     problem.tree.settle_masses();
     problem.tree.validate()?;
     check_matrices(arguments, &problem, &session.host())?;
     let epsilon =
         arguments.epsilon.or(problem.epsilon).unwrap_or_else(|| default_epsilon(&problem));
-    let control = arguments.common.control(epsilon);
+    let control = arguments.annealing.control(epsilon);
     control.validate()?;
     let (nodes, edges) = (problem.tree.nodes.len(), problem.tree.edges.len());
     session.note(&format!("a tree of {nodes} nodes and {edges} edges, epsilon {epsilon:.3e}"));
