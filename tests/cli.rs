@@ -17,6 +17,12 @@ mod free_support;
 mod gromov;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
+#[path = "cli/json.rs"]
+mod json;
+#[path = "cli/meaning.rs"]
+mod meaning;
+#[path = "cli/outputs.rs"]
+mod outputs;
 #[path = "cli/refusals.rs"]
 mod refusals;
 #[path = "cli/separate.rs"]
