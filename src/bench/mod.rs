@@ -193,11 +193,12 @@ pub fn run(
         [kernels::cases, gromov::cases, dynamic::cases, flat::cases, audio::cases, solves::cases];
     let context = Context { engine, scale, quick: options.quick };
     let mut cases: Vec<Case> = lists.into_iter().flat_map(|list| list(&context)).collect();
-    let names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
+    let mut names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
+    names.dedup();
     cases.retain(|case| case.name.to_lowercase().contains(&filter));
     if cases.is_empty() {
         let problem = format!("no case has {filter:?} in its name");
-        return Err(Error::parameter("NAME", problem, format!("there are: {}", names.join(", "))));
+        return Err(Error::parameter("NAME", problem, format!("there are: {}", names.join("; "))));
     }
     let ceilings = ceilings(engine)?;
     let mut rows = Vec::new();

@@ -30,7 +30,7 @@ const RUNS: &[&str] = &[
     "simulate --voices 2 --delays 90,-70 --seconds 0.6 --snr 20 --out mix.wav",
     "tdoa mix.wav --sources 2 --max-lag 200",
     "separate mix.wav --sources 2 --max-lag 200 --out found",
-    "bench matvec --quick",
+    "bench exact --quick",
 ];
 
 /// The names of all fields, wherever they are.

@@ -21,7 +21,10 @@ const CASES: &[(&str, &str)] = &[
     ("barycenter a.npy a.npy --inner-tolerance 1", "--inner-tolerance"),
     ("barycenter a.npy a.npy --alpha 0.1", "--alpha"),
     ("barycenter a.npy a.npy --metric gromov --alpha 0.1", "--alpha"),
-    ("barycenter a.npy a.npy --metric gromov --points 3 --inner-iterations 5", "--inner-iterations"),
+    (
+        "barycenter a.npy a.npy --metric gromov --points 3 --inner-iterations 5",
+        "--inner-iterations",
+    ),
     ("barycenter a.npy a.npy --metric gromov --points 3 --annealing 2", "--annealing"),
     ("barycenter a.npy a.npy --metric gromov --points 3 --enlarge 2", "--enlarge"),
     ("gromov a.npy a.npy --alpha 0.3", "--alpha"),

@@ -127,7 +127,8 @@ fn options_have_other_names() {
 #[test]
 fn the_truth_is_on_the_scale_of_what_is_followed() {
     let place = Workplace::new();
-    let frame = Array2::from_shape_fn((6, 6), |(i, j)| if i + j < 4 { 30.0 + i as f64 } else { 0.0 });
+    let frame =
+        Array2::from_shape_fn((6, 6), |(i, j)| if i + j < 4 { 30.0 + i as f64 } else { 0.0 });
     place.write("f.npy", &frame);
     place.write("part.npy", &(0.5 * &frame));
     let line = "transfer f.npy f.npy --device cpu --truth f.npy f.npy --json - --propagate";

@@ -107,7 +107,11 @@ const CASES: &[(&str, i32, &str)] = &[
     ("transport x.npy x.npy --law-a range:2,3", 2, "a mass of 2 to 3 and B one of 1 to 1"),
     ("gromov x.npy x.npy --law sticky", 2, "sticky is not a law; use fixed, kl:RHO or free"),
     ("gromov x.npy x.npy --law range:1,2", 2, "no quadratic form"),
-    ("gromov x.npy x.npy --tolerance -1", 2, "tolerance: -1 is not a number from 0 up; give the change"),
+    (
+        "gromov x.npy x.npy --tolerance -1",
+        2,
+        "tolerance: -1 is not a number from 0 up; give the change",
+    ),
     ("flat x.npy x.npy --tolerance -1", 2, "tolerance: -1 is not a positive number; give how near"),
     ("flat x.npy x.npy --method exact --device gpu", 2, "always runs on the CPU"),
     // Options that contradict each other.

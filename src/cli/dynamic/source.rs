@@ -65,7 +65,8 @@ impl Source {
             Self::Gaussian { centre, width } => {
                 if centre.len() != domain.dimension() {
                     let (found, axes) = (centre.len(), domain.dimension());
-                    let problem = format!("a centre of {found} numbers where space has {axes} coordinates");
+                    let problem =
+                        format!("a centre of {found} numbers where space has {axes} coordinates");
                     return Err(Error::data("gaussian", problem, STEPS_LAST));
                 }
                 let density = domain.density(|x| {
