@@ -34,7 +34,8 @@ Examples:
 #[command(
     after_help = EXAMPLE,
     mut_arg("device", |arg| arg.hide(true)),
-    mut_arg("profile", |arg| arg.hide(true))
+    mut_arg("profile", |arg| arg.hide(true)),
+    mut_arg("memory_limit", |arg| arg.hide(true))
 )]
 pub(super) struct Arguments {
     /// The sources: .wav files of one channel, at one rate
@@ -193,7 +194,7 @@ impl Summary for Made {
 
 pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     outputs::check_ending("--out", &arguments.out, &["wav"])?;
-    given.refuse(&["profile"], "simulate, which runs no kernels")?;
+    given.refuse(&["profile", "memory-limit"], "simulate, which runs no kernels")?;
     arguments.common.device.require_cpu("simulate")?;
     let image_files = arguments.image_files();
     if let Some(folder) = &arguments.images {

@@ -163,7 +163,7 @@ impl Arguments {
         }
         let name = "--method gcc-phat and mccc";
         given.refuse(&SEARCH_OPTIONS, name)?;
-        given.refuse(&["profile"], name)?;
+        given.refuse(&["profile", "memory-limit"], name)?;
         self.common.device.require_cpu(name)
     }
 

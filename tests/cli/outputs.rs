@@ -121,6 +121,19 @@ fn options_have_other_names() {
     run("transport x.npy y.npy --picture p.png --colours viridis --device cpu");
     let picture = image::open(place.path("p.png")).unwrap();
     assert!(picture.width() >= 7 && picture.height() * 7 == picture.width() * 9);
+    // Nodes of a tree that lie on grids.
+    place.text(
+        "grids.json",
+        r#"{"nodes": [{"weights": "a.npy"}, {"weights": "b.npy"}],
+            "edges": [{"rows": 0, "cols": 1, "cost": "sqeuclidean"}], "epsilon": 0.1}"#,
+    );
+    place.write("a.npy", &Array2::from_elem((6, 6), 1.0 / 36.0));
+    place.write("b.npy", &Array2::from_shape_fn((6, 6), |(i, _)| (1 + i) as f64 / 126.0));
+    run("tree grids.json --picture nodes.png --colours paper --device cpu");
+    let picture = image::open(place.path("nodes.png")).unwrap();
+    assert!(picture.width() > 2 * picture.height());
+    let refused = place.run(&["tree", "tree.json", "--picture", "nodes.png"]);
+    assert!(refused.code == 2 && refused.stderr.contains("no node lies on a grid"));
 }
 
 /// Mass that is followed without a file is that of a frame, which counts with mass 1.

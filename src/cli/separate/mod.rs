@@ -240,7 +240,8 @@ impl Arguments {
             _ => ("--method mnmf", &["max-lag"][..]),
         };
         given.refuse(&SEARCH_OPTIONS, name)?;
-        given.refuse(&["filter", "iterations", "share-noise", "profile"], name)?;
+        given.refuse(&["filter", "iterations", "share-noise"], name)?;
+        given.refuse(&["profile", "memory-limit"], name)?;
         given.refuse(others, name)?;
         self.common.device.require_cpu(name)
     }
