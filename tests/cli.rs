@@ -52,9 +52,21 @@ fn devices_are_listed_for_people_and_machines() {
 #[test]
 fn every_command_explains_itself_with_an_example() {
     let place = Workplace::new();
-    for command in
-        ["transport", "barycenter", "tree", "dynamic", "separate", "tdoa", "simulate", "devices"]
-    {
+    for command in [
+        "transport",
+        "barycenter",
+        "tree",
+        "gromov",
+        "transfer",
+        "dynamic",
+        "flat",
+        "separate",
+        "tdoa",
+        "simulate",
+        "bench",
+        "check",
+        "devices",
+    ] {
         let help = place.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains("Examples:"), "{command}");

@@ -257,7 +257,10 @@ impl Run<'_> {
                 ..Progress::new(self.iterations, max_iterations, worst, tolerance)
             };
             self.interrupted |= stops(observer, &progress);
-            check_residual(worst, self.iterations, RAN_AWAY)?;
+            // Before there are two plans, the change is infinite.
+            if !worst.is_infinite() {
+                check_residual(worst, self.iterations, RAN_AWAY)?;
+            }
             // Annealing goes on as soon as the plan has settled roughly.
             let coarse = epsilon > self.control.epsilon;
             let stage_over = self.iterations - begin >= STAGE_ITERATIONS || worst <= HAND_OVER;

@@ -42,7 +42,7 @@ const CASES: &[(&str, &str)] = &[
     ("dynamic a.npy a.npy --floor 0.1", "--floor"),
     ("dynamic a.npy a.npy --bins 8", "--bins"),
     ("dynamic a.npy a.npy --exact", "--exact"),
-    ("dynamic a.npy a.npy --map scale:2 --bins 8", "--bins"),
+    ("dynamic a.npy a.npy --map scale:2 --bins 8x8", "--bins"),
     ("dynamic a.npy a.npy --map scale:2 --tau 1", "--tau"),
     ("dynamic a.npy a.npy --solver chambolle-pock --relaxation 1.5", "--relaxation"),
     ("dynamic a.npy a.npy --checkpoint-seconds 5", "--checkpoint-seconds"),
