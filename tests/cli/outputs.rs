@@ -111,7 +111,7 @@ fn options_have_other_names() {
     assert_eq!((numbers, said), (same, String::new()));
     assert!(place.holds("o.npz"));
     let transfer = |option: &str| {
-        let line = format!("transfer a.npy b.npy --rho 1 {option} --device cpu --json -");
+        let line = format!("transfer a.npy b.npy --tolerance 1.9 {option} --device cpu --json -");
         let (text, _) = run(&line);
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         number(&json, "kappa")
