@@ -9,10 +9,9 @@ use gaspard::io::npy;
 use gaspard::{Engine, Error, Measure, Result, Support};
 use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-/// A description longer than this is something else.
-const MOST_BYTES_OF_JSON: u64 = 1 << 30;
+/// A description or a list longer than this is something else.
+const MOST_BYTES_OF_TEXT: u64 = 1 << 30;
 
 /// An array, and where it is from.
 #[derive(Clone, Debug)]
@@ -130,46 +129,25 @@ pub(super) fn read_points(path: &Path) -> Result<Array2<f64>> {
     Input::read(path, Mass::default())?.points()
 }
 
+/// The text in a file; `expected` is what to say where there is none.
+pub(super) fn read_text(path: &Path, expected: &str) -> Result<String> {
+    let problem = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Error::file(path, "no such file; check the path"),
+        ErrorKind::InvalidData => Error::file(path, expected),
+        _ => Error::file(path, format!("cannot be read: {error}")),
+    };
+    let found = std::fs::metadata(path).map_err(problem)?;
+    if !found.is_file() || found.len() > MOST_BYTES_OF_TEXT {
+        return Err(Error::file(path, expected));
+    }
+    std::fs::read_to_string(path).map_err(problem)
+}
+
 /// A description in JSON.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path, of_what: &str) -> Result<T> {
     let text = read_text(path, "not a description in JSON; give a JSON file")?;
     serde_json::from_str(&text)
         .map_err(|error| Error::file(path, format!("{error}: not the description of {of_what}")))
-}
-
-/// The text in a file; `otherwise` is what to say where there is none.
-pub(super) fn read_text(path: &Path, otherwise: &str) -> Result<String> {
-    let problem = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => Error::file(path, "no such file; check the path"),
-        ErrorKind::InvalidData => Error::file(path, otherwise),
-        _ => Error::file(path, format!("cannot be read: {error}")),
-    };
-    let found = std::fs::metadata(path).map_err(problem)?;
-    if !found.is_file() || found.len() > MOST_BYTES_OF_JSON {
-        return Err(Error::file(path, otherwise));
-    }
-    std::fs::read_to_string(path).map_err(problem)
-}
-
-/// A description in JSON and all files that it names; where it cannot be read, that is for
-/// [`read_json`] to say.
-pub(super) fn described(path: &Path) -> Vec<PathBuf> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    // Reading a pipe would take what is in it.
-    let text = if path.is_file() { std::fs::read_to_string(path).ok() } else { None };
-    let text = text.unwrap_or_default();
-    let mut left = vec![serde_json::from_str(&text).unwrap_or(Value::Null)];
-    let mut files = vec![path.to_owned()];
-    while let Some(value) = left.pop() {
-        match value {
-            Value::Array(values) => left.extend(values),
-            Value::Object(fields) => left.extend(fields.into_iter().map(|(_, value)| value)),
-            Value::String(name) => files.push(folder.join(name)),
-            _ => {}
-        }
-    }
-    files.retain(|file| file.is_file());
-    files
 }
 
 /// A matrix of costs from a file, if there is room for it.

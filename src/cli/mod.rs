@@ -5,6 +5,7 @@
 mod barycenter;
 mod bench;
 mod check;
+mod described;
 mod device;
 mod devices;
 mod dynamic;

@@ -8,6 +8,7 @@ use gaspard::io::image::Mass;
 use gaspard::linear::Control;
 use gaspard::linear::tree::Reference;
 use gaspard::report::picture::Colormap;
+use gaspard::{Engine, EngineOptions};
 use serde::{Deserialize, Serialize};
 
 use super::device::Choice;
@@ -39,6 +40,22 @@ pub(super) struct Common {
     /// Measure every kernel; the table goes to stderr and into the record
     #[arg(long)]
     pub profile: bool,
+}
+
+impl Common {
+    /// The CPU engine, under the limits that were asked for.
+    pub(super) fn host(&self) -> Engine {
+        Engine::cpu_with(&self.engine_options())
+    }
+
+    /// How engines are opened.
+    pub(super) fn engine_options(&self) -> EngineOptions {
+        EngineOptions {
+            profile: self.profile,
+            memory_limit: self.memory_limit,
+            ..EngineOptions::default()
+        }
+    }
 }
 
 /// When an iteration ends. What is counted and what is measured is for each command to say, with

@@ -8,7 +8,7 @@ use gaspard::error::bytes;
 use gaspard::report::dynamic::DynamicResults;
 use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::{KernelRecord, Results, RunRecord, Timing, kernels};
-use gaspard::{Engine, EngineOptions, Error, Geometry, Result};
+use gaspard::{Engine, Error, Geometry, Result};
 use serde::Serialize;
 
 use super::options::Common;
@@ -72,14 +72,14 @@ impl<'a> Session<'a> {
 
     /// Opens the device that was asked for.
     pub(super) fn open_device(&self) -> Result<Engine> {
-        let (engine, line) = self.common.device.open(&self.engine_options())?;
+        let (engine, line) = self.common.device.open(&self.common.engine_options())?;
         self.note(&line);
         Ok(engine)
     }
 
     /// The CPU engine, under the limits that were asked for.
     pub(super) fn host(&self) -> Engine {
-        Engine::cpu_with(&self.engine_options())
+        self.common.host()
     }
 
     /// Watches a solve.
@@ -250,14 +250,6 @@ impl<'a> Session<'a> {
             outputs::print_numbers(&results.numbers())?;
         }
         Ok(results.status())
-    }
-
-    fn engine_options(&self) -> EngineOptions {
-        EngineOptions {
-            profile: self.common.profile,
-            memory_limit: self.common.memory_limit,
-            ..EngineOptions::default()
-        }
     }
 }
 

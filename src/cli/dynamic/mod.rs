@@ -24,7 +24,7 @@ use super::given::Given;
 use super::options::{Colours, Common, Iterating, MassOption};
 use super::session::Session;
 use super::status::Status;
-use super::{inputs, interrupt, outputs};
+use super::{described, interrupt, outputs};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -409,7 +409,7 @@ impl Arguments {
     fn files(&self) -> Vec<PathBuf> {
         let ends = self.start.iter().chain(&self.end).chain(&self.map).map(PathBuf::from);
         let laws = self.law.iter().chain(&self.points).cloned();
-        let described = self.spec.iter().flat_map(|spec| inputs::described(spec));
+        let described = self.spec.iter().flat_map(|spec| described::files(spec));
         let kept = self.checkpoint.as_ref().and_then(|path| path.canonicalize().ok());
         let resumed = self.resume.iter().filter(|path| path.canonicalize().ok() != kept).cloned();
         ends.chain(laws).chain(described).chain(resumed).collect()

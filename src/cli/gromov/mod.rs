@@ -22,7 +22,7 @@ use super::given::Given;
 use super::options::{Annealing, As, CHANGES, Common, PLANS, ReferenceOption};
 use super::session::Session;
 use super::status::Status;
-use super::{inputs, outputs};
+use super::{described, outputs};
 use spaces::{NamedSpace, kinds_of};
 pub(super) use spaces::{SpaceOptions, Surface};
 
@@ -262,7 +262,7 @@ impl Arguments {
     fn files(&self) -> Vec<PathBuf> {
         let SpaceOptions { labels, label_costs, .. } = &self.spaces;
         let given = [&self.inputs, &self.distances, labels].into_iter().flatten();
-        let described = self.tree.iter().flat_map(|spec| inputs::described(spec));
+        let described = self.tree.iter().flat_map(|spec| described::files(spec));
         given.chain(label_costs).cloned().chain(described).collect()
     }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::options::{Annealing, Colours, Common, MARGINALS, ReferenceOption, SWEEPS};
 use super::session::Session;
 use super::status::Status;
-use super::{inputs, outputs};
+use super::{described, outputs};
 use spec::Problem;
 
 const EXAMPLE: &str = r#"Examples:
@@ -101,7 +101,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     }
     let files = [&arguments.out, &arguments.picture].into_iter().flatten().map(PathBuf::as_path);
     arguments.annealing.control(arguments.epsilon.unwrap_or(1.0)).validate()?;
-    let inputs = inputs::described(&arguments.spec);
+    let inputs = described::files(&arguments.spec);
     let inputs = inputs.iter().map(PathBuf::as_path);
     let mut session = Session::begin(&arguments.common, inputs, files)?;
     let mut problem = Problem::read(&arguments.spec, &session.host())?;
