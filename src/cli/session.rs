@@ -161,10 +161,10 @@ impl<'a> Session<'a> {
         match results.status() {
             Status::Done => self.note(&format!("converged {effort}; {error}")),
             Status::Interrupted => self.warn(&format!("interrupted {effort}; {error}")),
-            Status::NotConverged => self.warn(&format!(
-                "not converged {effort}; {error}, to reach {tolerance:.1e}: allow more \
-                 --max-iterations, or a larger --tolerance or epsilon"
-            )),
+            Status::NotConverged => {
+                let missed = missed(*tolerance, "a larger --tolerance or epsilon");
+                self.warn(&format!("not converged {effort}; {error}{missed}"));
+            }
         }
         if !results.reached_epsilon {
             self.warn(&format!(
@@ -182,10 +182,10 @@ impl<'a> Session<'a> {
         match results.status() {
             Status::Done => self.note(&format!("converged {effort}; {residual}")),
             Status::Interrupted => self.warn(&format!("interrupted {effort}; {residual}")),
-            Status::NotConverged => self.warn(&format!(
-                "not converged {effort}; {residual}, to reach {tolerance:.1e}: allow more \
-                 --max-iterations, or a larger --tolerance"
-            )),
+            Status::NotConverged => {
+                let missed = missed(tolerance, "a larger --tolerance");
+                self.warn(&format!("not converged {effort}; {residual}{missed}"));
+            }
         }
     }
 
@@ -251,6 +251,14 @@ impl<'a> Session<'a> {
         }
         Ok(results.status())
     }
+}
+
+/// What was to be reached and was not, and what to do about it.
+fn missed(tolerance: f64, remedy: &str) -> String {
+    if tolerance == 0.0 {
+        return ": all iterations were used, as --tolerance 0 asks for".to_owned();
+    }
+    format!(", to reach {tolerance:.1e}: allow more --max-iterations, or {remedy}")
 }
 
 fn kernel_table(kernels: &[KernelRecord], peak: u64) -> String {
