@@ -35,6 +35,9 @@ Examples:
   gaspard separate mix.wav --sources 2 --method mnmf --out found
       A known method to compare with.";
 
+/// Files that are looked after before it is known how many there will be.
+const MOST_FILES: usize = 1000;
+
 /// Sources from what several microphones record of them
 ///
 /// Spectrograms of two microphones are moved onto each other by optimal transport; lags that much
@@ -161,7 +164,8 @@ impl Summary for Results {
 pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     let common = &arguments.common;
     arguments.check(given)?;
-    let sources = source_files(&arguments.out, arguments.sources);
+    // More sources than a few are refused by all methods, once there is a recording.
+    let sources = source_files(&arguments.out, arguments.sources.min(MOST_FILES));
     let inputs = arguments.files.iter().map(PathBuf::as_path);
     let files = sources.iter().filter(|path| outputs::has_folder(path)).map(PathBuf::as_path);
     let mut session = Session::begin(common, inputs, files)?;
