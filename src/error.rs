@@ -3,6 +3,17 @@
 use std::path::PathBuf;
 
 /// Everything that can go wrong in gaspard. User mistakes are values of this type, never panics.
+///
+/// ```
+/// use gaspard::{Error, Measure};
+/// use ndarray::array;
+///
+/// match Measure::new("a", array![0.5, f64::NAN], gaspard::Support::Abstract(2)) {
+///     Err(Error::Data { .. }) => {}
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

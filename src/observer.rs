@@ -42,6 +42,25 @@ impl Progress {
 }
 
 /// Watches a solve, and may stop it; what was computed until then is kept.
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use gaspard::{Engine, Measure, Progress, Transport};
+/// use ndarray::array;
+///
+/// let a = Measure::uniform("a", array![[0.0], [1.0]])?;
+/// let b = Measure::uniform("b", array![[0.5], [2.0]])?;
+/// let mut looks = 0;
+/// let mut watch = |progress: &Progress| {
+///     looks += 1;
+///     println!("{} of {}: {:.1e}", progress.iteration, progress.max_iterations, progress.residual);
+///     ControlFlow::Continue(())
+/// };
+/// Transport::between(&a, &b).epsilon(0.1).solve_with(&Engine::cpu(), &mut watch)?;
+/// assert!(looks > 0);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 pub trait Observer {
     /// Called at every stop test.
     fn progress(&mut self, progress: &Progress) -> ControlFlow<()>;

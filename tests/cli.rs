@@ -63,6 +63,7 @@ fn every_command_explains_itself_with_an_example() {
         "separate",
         "tdoa",
         "simulate",
+        "demo",
         "bench",
         "check",
         "devices",

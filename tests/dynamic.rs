@@ -1,4 +1,4 @@
-//! Dynamic transport against closed forms, scale laws and the oracle values of the spec.
+//! Dynamic transport against closed forms, scale laws and the values of a prototype in numpy.
 
 #[path = "dynamic/claims.rs"]
 mod claims;
@@ -152,7 +152,7 @@ fn time_runs_backwards_as_well() {
     }
 }
 
-/// The oracle table of spec 8 on 32 x 32 x 32, within a percent: C_1, C_2 at each beta.
+/// The values of the prototype on 32 x 32 x 32, within a percent: C_1, C_2 at each beta.
 #[test]
 fn the_hill_of_the_paper_is_gone_around() {
     let example = Example::named("6.2a").unwrap();
@@ -176,8 +176,8 @@ fn the_hill_of_the_paper_is_gone_around() {
     }
 }
 
-/// Densities alone are tied by less than particles: the shared form costs no more. Oracle values of
-/// spec 8 on 24 x 24 x 16.
+/// Densities alone are tied by less than particles: the shared form costs no more. Values of the
+/// prototype on 24 x 24 x 16.
 #[test]
 fn a_shared_density_costs_no_more_than_shared_particles() {
     let example = Example::named("6.3b").unwrap();
@@ -260,7 +260,7 @@ fn the_optimum_is_bounded_from_above() {
     assert!(bound > best * (1.0 - 1e-6) && bound < 1.02 * best, "{best} {bound}");
 }
 
-/// Finer grids take no more iterations (spec 9: 220, 180 and 160 on these), and their costs settle
+/// Finer grids take no more iterations (in the prototype 220, 180 and 160 on these), and their costs settle
 /// like the square of a cell.
 #[test]
 fn iterations_do_not_grow_with_the_grid() {

@@ -43,7 +43,7 @@ fn value(a: &Cloud, b: &Cloud) -> f64 {
     distance.value
 }
 
-/// The values that spec 2 gives, by the closed form and by the simplex.
+/// Values worked out by hand, by the closed form and by the simplex.
 #[test]
 fn a_point_against_a_few() {
     for (mass, radii, expected) in [

@@ -61,7 +61,7 @@ const CASES: [(f64, usize, f64); 7] = [
     (20.0, 80, 1.0),
 ];
 
-/// The learned function is within 1 % from below (spec 6), its c-transform exact.
+/// The learned function is within 1 % from below, its c-transform exact.
 #[test]
 fn tight_bounds_are_tight() {
     for ((learned, value), case) in errors(&Training::tight().epochs(800), &CASES).iter().zip(CASES)
@@ -72,7 +72,7 @@ fn tight_bounds_are_tight() {
 }
 
 /// The published estimator is off as its authors report: too large where mass is made or lost, too
-/// small where equal masses move (spec 8.2, table 1).
+/// small where equal masses move (table 1 of the paper).
 #[test]
 fn the_published_estimator_is_off_as_published() {
     let found = errors(&Training::paper().epochs(1200), &CASES);

@@ -276,7 +276,7 @@ fn seeds_in_a_batch_are_those_alone() {
 }
 
 /// Shapes without a direction of their own, the same start for all of their points: the plain
-/// iteration goes to and fro between two plans (spec 6.1), and must not call that a solution.
+/// iteration goes to and fro between two plans, and must not call that a solution.
 #[test]
 fn a_cycle_is_never_called_converged() {
     let square = |side: usize| {

@@ -1,5 +1,5 @@
 //! What f32 and extreme weights do to Gromov-Wasserstein plans at the paper's epsilon, where the
-//! costs are thousands of epsilons (spec 4.7).
+//! costs are thousands of epsilons.
 
 mod common;
 

@@ -298,11 +298,39 @@ fn one_word_stops_all_problems_of_a_divergence() {
 fn geometries_that_are_none_are_refused() {
     let corner = ndarray::array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
     let great = |points: &Array2<f64>| {
-        Geometry::points(corner.clone(), points.clone(), Cost::GreatCircle(1.0))
+        Geometry::points(points.clone(), points.clone(), Cost::GreatCircle(1.0))
     };
     assert!(great(&corner).is_ok());
     for points in [ndarray::array![[0.6, 0.8]], ndarray::array![[1.0, 1.0, 0.0]]] {
         assert!(great(&points).unwrap_err().to_string().contains("great circles"));
     }
     assert!(Geometry::Separable(Vec::new()).validate().is_err());
+    let far = ndarray::array![[0.0], [1e200]];
+    let far = Geometry::points(far.clone(), far, Cost::SquaredEuclidean).unwrap();
+    assert!(far.operator(&gaspard::Engine::cpu()).is_err());
+}
+
+#[test]
+fn what_no_plan_can_meet_has_not_converged() {
+    let uniform = |points: usize| {
+        let weights = Array1::from_elem(points, 1.0 / points as f64);
+        Measure::new("uniform", weights, Support::Abstract(points)).unwrap()
+    };
+    let (a, b) = (uniform(2), uniform(2));
+    let never = f64::INFINITY;
+    let solve = |costs: Array2<f64>| {
+        let problem = Transport::between(&a, &b).geometry(Geometry::matrix(costs).unwrap());
+        problem.epsilon(0.1).max_iterations(500).solve(&gaspard::Engine::cpu())
+    };
+    let error = solve(ndarray::array![[1.0, 2.0], [never, never]]).unwrap_err();
+    assert!(error.to_string().contains("row 1 has mass"), "{error}");
+    // Both rows want the first column alone, and the second one can go to neither.
+    let error = solve(ndarray::array![[1.0, never], [1.0, never]]).unwrap_err();
+    assert!(error.to_string().contains("column 1 has mass"), "{error}");
+    let (a, b) = (uniform(3), uniform(3));
+    // Two rows share one column.
+    let costs = ndarray::array![[1.0, never, never], [1.0, never, never], [1.0, 1.0, 1.0]];
+    let problem = Transport::between(&a, &b).geometry(Geometry::matrix(costs).unwrap());
+    let found = problem.epsilon(0.1).max_iterations(3000).solve(&gaspard::Engine::cpu()).unwrap();
+    assert!(!found.details().converged && found.details().marginal_error > 0.1);
 }

@@ -1,5 +1,6 @@
 //! Figures and tables of all runs.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -7,9 +8,12 @@ use gaspard::Result;
 use gaspard::io::atomic_write;
 use gaspard::report::curves::Chart;
 
-use crate::scene::Range;
-use crate::sheet::{Sheet, head, mean, median};
-use crate::store::Row;
+use crate::common::{Sheet, head, mean, median};
+use crate::measure::Numbers;
+use crate::scene::{Key, Range};
+
+/// What came out of every run.
+type Rows = BTreeMap<Key, Numbers>;
 
 const DELAYS: [&str; 5] = ["robust", "robust, before refinement", "paper", "GCC-PHAT", "MCCC"];
 const SPECTRA: [&str; 5] = ["robust", "paper", "delay and sum, true delays", "FDICA", "MNMF"];
@@ -19,8 +23,7 @@ const GAINS: [&str; 6] =
 /// Delays within so many frames are found.
 const FOUND: f64 = 0.5;
 
-pub fn draw(rows: &[Row], range: Range, snrs: &[i32], sheet: &mut Sheet) -> Result<()> {
-    sheet.keep("runs", rows.len() / snrs.len());
+pub fn draw(rows: &Rows, range: Range, snrs: &[i32], sheet: &mut Sheet) -> Result<()> {
     let figures = [
         ("fig2", "error of delays, frames", &DELAYS[..]),
         ("fig3", "error of spectrograms", &SPECTRA[..]),
@@ -63,7 +66,7 @@ pub fn draw(rows: &[Row], range: Range, snrs: &[i32], sheet: &mut Sheet) -> Resu
     Ok(())
 }
 
-fn accept(rows: &[Row], snr: i32, sheet: &mut Sheet) {
+fn accept(rows: &Rows, snr: i32, sheet: &mut Sheet) {
     let of = |figure: &str, name: &str| numbers(rows, snr, figure, name);
     let found = share(&of("largest", "robust"), |error| *error < FOUND);
     sheet.check(format!("{snr} dB: runs with all delays within half a frame"), found, 0.9..=1.0);
@@ -76,10 +79,10 @@ fn accept(rows: &[Row], snr: i32, sheet: &mut Sheet) {
     sheet.check(format!("{snr} dB: mean gain in SDR, dB"), gain, 9.0..=f64::INFINITY);
 }
 
-fn numbers(rows: &[Row], snr: i32, figure: &str, name: &str) -> Vec<f64> {
+fn numbers(rows: &Rows, snr: i32, figure: &str, name: &str) -> Vec<f64> {
     let key = format!("{figure}/{name}");
-    let of_snr = rows.iter().filter(|row| row.key.snr == snr);
-    of_snr.filter_map(|row| row.numbers.get(&key).copied()).collect()
+    let of_snr = rows.iter().filter(|(key, _)| key.snr == snr);
+    of_snr.filter_map(|(_, numbers)| numbers.get(&key).copied()).collect()
 }
 
 fn share<T>(values: &[T], holds: impl Fn(&T) -> bool) -> f64 {
@@ -87,19 +90,14 @@ fn share<T>(values: &[T], holds: impl Fn(&T) -> bool) -> f64 {
 }
 
 /// All numbers of all runs.
-pub fn write_csv(rows: &[Row], path: &Path) -> Result<()> {
-    let names: Vec<&String> = match rows.first() {
-        Some(row) => row.numbers.keys().collect(),
-        None => Vec::new(),
-    };
+pub fn write_csv(rows: &Rows, path: &Path) -> Result<()> {
+    let names: Vec<&String> = rows.values().next().into_iter().flat_map(BTreeMap::keys).collect();
     atomic_write(path, |out| {
         let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
         writeln!(out, "snr,run,seed,{}", quoted.join(","))?;
-        for row in rows {
-            let cell =
-                |name: &&String| row.numbers.get(*name).map_or(String::new(), f64::to_string);
+        for (key, numbers) in rows {
+            let cell = |name: &&String| numbers.get(*name).map_or(String::new(), f64::to_string);
             let cells: Vec<String> = names.iter().map(cell).collect();
-            let key = row.key;
             writeln!(out, "{},{},{},{}", key.snr, key.run, key.seed, cells.join(","))?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use gaspard::audio::separate::{Filter, Method, Separated};
 use gaspard::audio::{DelaySearch, Scene, Separator, Stft, spectrogram};
 use ndarray::{Array2, Array3};
 
-use crate::Context;
+use crate::common::Context;
 use crate::scene::{HOP, RATE, Range};
 
 /// Numbers by "figure/method".

@@ -5,8 +5,7 @@ use gaspard::audio::{Scene, Simulation, Speaker, Voice};
 use ndarray::array;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-use crate::store::Key;
+use serde::{Deserialize, Serialize};
 
 pub const RATE: u32 = 8000;
 pub const HOP: usize = 200;
@@ -14,12 +13,22 @@ pub const HOP: usize = 200;
 const SPEECH: usize = 11_200;
 const SAMPLES: usize = 16_000;
 
+/// Which run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+pub struct Key {
+    pub snr: i32,
+    pub run: u64,
+    pub seed: u64,
+}
+
 /// How far delays go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Range {
-    /// A: 2 to 10 frames, and two frames apart.
+    /// 2 to 10 frames, and two frames apart
+    #[value(name = "a")]
     Frames,
-    /// B: up to 8 samples, and two samples apart.
+    /// Up to 8 samples, and two samples apart
+    #[value(name = "b")]
     Samples,
 }
 

@@ -4,12 +4,11 @@
 use gaspard::Result;
 use gaspard::flat::Cloud;
 
-use crate::Context;
+use crate::common::{Context, Sheet, head};
 use crate::data::gaussians::Gaussian;
 use crate::data::random;
 use crate::methods::{self, Setup};
 use crate::pair::Pair;
-use crate::sheet::{Sheet, head};
 
 type Class = (&'static str, Gaussian, usize);
 

@@ -3,11 +3,10 @@
 use gaspard::Result;
 use ndarray::Array2;
 
+use crate::common::{Context, Sheet, Size, head};
 use crate::data::{cells, random};
 use crate::methods::{self, Setup};
 use crate::pair::Pair;
-use crate::sheet::{Sheet, head};
-use crate::{Context, Size};
 
 /// The paper's flat metric and W1 of G1 with G2 to G5, of G2 with G3 to G5, and so on, each a mean of
 /// both runs.

@@ -5,11 +5,10 @@ use gaspard::flat::neural::Epoch;
 use gaspard::report::curves::Chart;
 use ndarray::Array1;
 
+use crate::common::{Context, Sheet, Size, head, mean, percent};
 use crate::data::{random, spheres};
 use crate::methods::{self, Setup};
 use crate::pair::Pair;
-use crate::sheet::{Sheet, head, mean, percent};
-use crate::{Context, Size};
 
 /// From here on nothing moves, and the paper's estimates are too large by 8 to 9 per cent.
 const FAR: f64 = 3.0;

@@ -3,12 +3,11 @@
 use gaspard::Result;
 use ndarray::Array1;
 
-use crate::Context;
+use crate::common::{Context, Sheet, head, median, percent};
 use crate::data::images::{Class, cloud, place};
 use crate::data::random;
 use crate::methods::{self, Setup};
 use crate::pair::Pair;
-use crate::sheet::{Sheet, head, median, percent};
 
 /// The mass of the bright pixel over that of the picture.
 const RATIOS: [f64; 4] = [0.1, 0.5, 1.0, 2.0];
@@ -58,7 +57,7 @@ fn one_class(
         let mut pairs: Vec<Pair> = pictures.iter().map(pair).collect::<Result<_>>()?;
         let truth = median(&pairs.iter().map(|pair| pair.truth).collect::<Vec<_>>());
         rows[1].push(format!("{truth:.2}"));
-        if context.size != crate::Size::Tiny {
+        if context.size != crate::common::Size::Tiny {
             let what = format!("{label}, q = {ratio}: median distance");
             sheet.check(what, truth, 0.8 * elsewhere..=1.2 * elsewhere);
         }

@@ -4,9 +4,8 @@ use gaspard::Result;
 use gaspard::flat::neural::{Epoch, Trained, Training, calibrated};
 use gaspard::flat::{Cloud, Sinkhorn, exact};
 
+use crate::common::{Context, Sheet, Size, mean};
 use crate::pair::{Pair, normalised};
-use crate::sheet::{Sheet, mean};
-use crate::{Context, Size};
 
 /// How near the bounds of entropic transport are to be, relative to the distance.
 const TOLERANCE: f64 = 1e-3;

@@ -5,11 +5,10 @@ use gaspard::flat::neural::{Layers, Rate, Training};
 use gaspard::report::curves::Chart;
 use ndarray::Array1;
 
+use crate::common::{Context, Sheet, Size, deviation, head, mean, percent};
 use crate::data::{random, spheres};
 use crate::methods::{self, Setup};
 use crate::pair::{Pair, normalised};
-use crate::sheet::{Sheet, deviation, head, mean, percent};
-use crate::{Context, Size};
 
 /// Of table 5; the paper's own are lost.
 const DIMENSION: usize = 2;

@@ -3,11 +3,10 @@
 use gaspard::Result;
 use ndarray::Array1;
 
-use crate::Context;
+use crate::common::{Context, Sheet, head, mean};
 use crate::data::{random, spheres};
 use crate::methods::{self, Setup};
 use crate::pair::Pair;
-use crate::sheet::{Sheet, head, mean};
 
 const RATIOS: [f64; 7] = [0.25, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0];
 /// The paper's, raw, by dimension.

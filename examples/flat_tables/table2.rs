@@ -3,11 +3,10 @@
 use gaspard::Result;
 use ndarray::Array1;
 
-use crate::Context;
+use crate::common::{Context, Sheet, deviation, head, mean};
 use crate::data::{random, spheres};
 use crate::methods::{self, Column, Setup};
 use crate::pair::Pair;
-use crate::sheet::{Sheet, deviation, head, mean};
 
 const RATIOS: [f64; 6] = [0.5, 1.0, 2.0, 5.0, 10.0, 16.0];
 const SHARES: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];

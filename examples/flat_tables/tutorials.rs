@@ -2,11 +2,10 @@
 
 use gaspard::Result;
 
-use crate::Context;
+use crate::common::{Context, Sheet, head, mean};
 use crate::data::{gaussians, random};
 use crate::methods::{self, Setup};
 use crate::pair::Pair;
-use crate::sheet::{Sheet, head, mean};
 
 /// Draws of the first example.
 const DRAWS: usize = 20;

@@ -8,10 +8,10 @@ use gaspard::io::npy;
 use gaspard::{Error, Result};
 use ndarray::{Array2, Ix2};
 
-use crate::Options;
+use crate::Inputs;
 
-pub fn file(options: &Options, name: &str) -> PathBuf {
-    options.data.as_deref().unwrap_or(Path::new("")).join(format!("{name}.npy"))
+pub fn file(inputs: &Inputs<'_>, name: &str) -> PathBuf {
+    inputs.options.data.as_deref().unwrap_or(Path::new("")).join(format!("{name}.npy"))
 }
 
 fn read_picture(path: &Path) -> Result<Array2<f64>> {
@@ -19,26 +19,31 @@ fn read_picture(path: &Path) -> Result<Array2<f64>> {
 }
 
 /// Spade and heart, or two shapes of our own, on so many cells a side at most.
-pub fn pair_of_shapes(options: &Options, side: usize) -> Result<[Space; 2]> {
-    let spaces = spaces(options, side, &["spade", "heart"], &["star", "heart"])?;
+pub fn pair_of_shapes(inputs: &Inputs<'_>, side: usize) -> Result<[Space; 2]> {
+    let spaces = spaces(inputs, side, &["spade", "heart"], &["star", "heart"])?;
     Ok([spaces[0].clone(), spaces[1].clone()])
 }
 
 /// The paper's inputs, or else our own shapes, as spaces.
-pub fn spaces(options: &Options, side: usize, paper: &[&str], own: &[&str]) -> Result<Vec<Space>> {
-    let densities = densities(options, side, paper, own)?;
+pub fn spaces(
+    inputs: &Inputs<'_>,
+    side: usize,
+    paper: &[&str],
+    own: &[&str],
+) -> Result<Vec<Space>> {
+    let densities = densities(inputs, side, paper, own)?;
     densities.iter().map(|density| Ok(GridSpace::plane(density.view())?.space)).collect()
 }
 
 /// The paper's inputs, or else our own shapes, on so many cells a side at most.
 pub fn densities(
-    options: &Options,
+    inputs: &Inputs<'_>,
     side: usize,
     paper: &[&str],
     own: &[&str],
 ) -> Result<Vec<Array2<f64>>> {
-    let all: Vec<Array2<f64>> = if options.data.is_some() {
-        paper.iter().map(|name| read_picture(&file(options, name))).collect::<Result<_>>()?
+    let all: Vec<Array2<f64>> = if inputs.options.data.is_some() {
+        paper.iter().map(|name| read_picture(&file(inputs, name))).collect::<Result<_>>()?
     } else {
         let shape = |name: &&str| {
             let path = format!("{}/examples/shapes/{name}.png", env!("CARGO_MANIFEST_DIR"));
@@ -50,10 +55,10 @@ pub fn densities(
 }
 
 /// Pictures with the labels of their pixels, as they are.
-pub fn labelled_pictures(options: &Options, names: [&str; 2]) -> Result<Vec<GridSpace>> {
+pub fn labelled_pictures(inputs: &Inputs<'_>, names: [&str; 2]) -> Result<Vec<GridSpace>> {
     let read = |name: &str| -> Result<GridSpace> {
-        let picture = GridSpace::plane(read_picture(&file(options, name))?.view())?;
-        let labels = read_picture(&file(options, &format!("{name}_labels")))?;
+        let picture = GridSpace::plane(read_picture(&file(inputs, name))?.view())?;
+        let labels = read_picture(&file(inputs, &format!("{name}_labels")))?;
         let flat: Vec<f64> = labels.iter().copied().collect();
         let labels = picture.cells.iter().map(|&cell| flat[cell] as usize).collect();
         Ok(GridSpace { space: picture.space.clone().labelled(labels), ..picture })

@@ -1,18 +1,19 @@
 //! Particles with noise.
 
-use gaspard::gromov::{Control, GridSpace, Problem, Transfer, propagate, solve};
+use gaspard::gromov::{GridSpace, Problem, Transfer, propagate, solve};
 use gaspard::io::npy;
 use gaspard::linear::tree::Reference;
-use gaspard::{Engine, Error, Law, Result};
+use gaspard::{Error, Law, Result};
 use ndarray::{Array1, Array3, Axis, Ix3};
 
+use crate::common::Sheet;
 use crate::inputs::file;
-use crate::{Options, report, save};
+use crate::{Inputs, report, save};
 
 /// Follows particles through five frames with noise.
-pub fn particles(options: &Options, engine: &Engine) -> Result<()> {
+pub fn particles(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
     let read = |name: &str| -> Result<Array3<f64>> {
-        let path = file(options, name);
+        let path = file(inputs, name);
         let values = npy::read(&path)?;
         values.into_dimensionality::<Ix3>().map_err(|error| Error::file(&path, error))
     };
@@ -27,20 +28,23 @@ pub fn particles(options: &Options, engine: &Engine) -> Result<()> {
     for next in 1..frames.len() {
         problem.edge(next - 1, next, 1.0);
     }
-    let control = Control { tolerance: Some(1e-2), ..Control::new(2e-4) };
-    let solution = solve(&problem, &control, engine, &mut ())?.swap_remove(0);
-    report("particles", &solution);
+    let control = inputs.control(2e-4, 1e-2);
+    let solution = solve(&problem, &control, &inputs.context.engine, &mut ())?.swap_remove(0);
+    report(sheet, "particles", &solution);
     let operators = solution.plans.iter().map(|plan| Transfer::new(plan, 0.0));
     let first = clean.index_axis(Axis(0), 0);
     let flat: Vec<f64> = first.iter().copied().collect();
     let mass: Array1<f64> = frames[0].cells.iter().map(|&cell| flat[cell]).collect();
     let way = propagate(&operators.collect::<Result<Vec<_>>>()?, mass)?;
     let mut pictures = Vec::new();
+    let mut worst = 0.0;
     for ((frame, mass), truth) in frames.iter().zip(&way).zip(clean.axis_iter(Axis(0))) {
         let drawn = frame.draw(mass)?;
         let error = (&drawn - &truth).mapv(f64::abs).sum() / truth.sum();
         println!("  off the clean particles by {error:.3} of their mass");
+        worst = f64::max(worst, error);
         pictures.push(drawn);
     }
-    save(options, "particles.png", &pictures)
+    sheet.check("particles: off the clean ones by this share of their mass", worst, 0.0..=0.25);
+    save(inputs, "particles.png", &pictures)
 }

@@ -2,7 +2,7 @@
 // The step of the centred fields at a cell: y' = y + relaxation (Proj(y + sigma I V) - y), with the
 // projection on the paraboloids a + sum b_i²/(4 lambda_i) <= 0 in the eigenbasis of the metric: the
 // root r of r - a - sum lambda_i b_i²/(r + 2 lambda_i)² by Newton steps from the last one. On a
-// concave increasing function they come from the left but for the first (spec 3.2). Bindings `dual`
+// concave increasing function they come from the left but for the first. Bindings `dual`
 // (y), `next_dual` (y'), `roots` and `metric` are needed, and `params.relaxation` and, for a source,
 // `params.reaction`, its eigenvalue.
 

@@ -2,7 +2,7 @@
 #import index
 #import metric
 #import reduce
-// How far an iteration is from a solution (spec 4.5). With the projected points ~U = U + (U' - U) /
+// How far an iteration is from a solution. With the projected points ~U = U + (U' - U) /
 // relaxation and ~y likewise, and the primal point V of the last dual step, six sums over the cells
 // of each workgroup: |V - I ~U|², |V|², |(U - ~U)/tau - I^T (y - ~y)|² over inner faces, |~y|²,
 // <~y, V>, which is the kinetic energy of V, and <~y, I ~U>.

@@ -2,7 +2,7 @@
 #import reduce
 // phi <- clamp(phi + omega (-epsilon message - phi), -1, 1), and the bias log weight + phi / epsilon,
 // with an omega of every problem's own: step k has 1 + k / (k + 2), but no more than `boldest`.
-// One workgroup each. Flat metric spec 5.2.
+// One workgroup each.
 
 struct Params {
     problems: u32,

@@ -46,6 +46,22 @@ pub fn known(stft: &Stft, variance: f64) -> Result<Array1<f64>> {
 /// N (F) of white noise, from power spectrograms (microphone, F, T). Bins that are exactly 0, as
 /// where a signal was filled up, do not count.
 ///
+/// ```
+/// use gaspard::audio::{noise, spectrogram, Simulation, Speaker, Stft, Voice};
+///
+/// // A second of a voice in two, with noise.
+/// let voice = Speaker::new(Voice::Low).speak(8000, 8000);
+/// let scene = Simulation::new(8000, [voice])?.samples(16_000).snr(10.0).run()?;
+/// let stft = Stft::at_rate(8000)?;
+/// let power = spectrogram::power(&stft.forward_all(scene.mixture.channels()));
+/// let level = noise::white(power.view(), noise::QUANTILE)?;
+/// assert!(level.len() == stft.frequencies() && level.iter().all(|n| *n == level[0] && *n > 0.0));
+/// // What rises above it.
+/// let voiced = noise::subtracted(power.index_axis(ndarray::Axis(0), 0), level.view(), 1.0)?;
+/// assert!(voiced.sum() < power.sum() && voiced.iter().all(|power| *power >= 0.0));
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Parameter`] for a quantile that is not between 0 and 1.
 pub fn white(power: ArrayView3<'_, f64>, quantile: f64) -> Result<Array1<f64>> {

@@ -22,6 +22,19 @@ const FINE: usize = 8;
 ///
 /// A source that is silent keeps its delays.
 ///
+/// ```
+/// use gaspard::audio::{refine_delays, Simulation, Speaker, Voice};
+/// use ndarray::array;
+///
+/// let voice = Speaker::new(Voice::High).speak(8000, 4000);
+/// let scene = Simulation::new(8000, [voice])?.delays(array![[0.0, 417.3]]).run()?;
+/// // Known to two frames of 200 samples only.
+/// let coarse = array![[0.0, 400.0]];
+/// let fine = refine_delays(&scene.mixture, scene.images.view(), coarse.view(), 200.0)?;
+/// assert!((fine[[0, 1]] - 417.3).abs() < 0.1);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] and [`Error::Data`] where delays or sources do not fit the recording,
 /// [`Error::Parameter`] for a reach that is not positive.

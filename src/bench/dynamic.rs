@@ -12,7 +12,7 @@ use crate::kernels::dynamic::primal_dual::primal_dual;
 use crate::kernels::dynamic::{Layout, SpaceTime};
 
 /// Numbers that an iteration reads and writes per cell, with two axes of space and one field: 7 in
-/// `divergence`, 10 in five passes of cosine transforms, 15 in `primal_dual` (spec 6).
+/// `divergence`, 10 in five passes of cosine transforms, 15 in `primal_dual`.
 const NUMBERS: f64 = 32.0;
 const NUMBERS_OF_POISSON: f64 = 10.0;
 

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::given::Given;
 use super::gromov::barycenter::GromovOptions;
 use super::gromov::{self, ENTROPIC_OPTIONS, LABEL_OPTIONS, SpaceOptions};
-use super::inputs::Input;
+use super::inputs::{self, Input};
 use super::options::{Annealing, Colours, Common, MassOption};
 use super::outputs;
 use super::session::Session;
@@ -300,6 +300,14 @@ fn read(arguments: &Arguments, session: &Session) -> Result<Vec<Measure>> {
     let mut axes = None;
     for path in &arguments.inputs {
         let input = Input::read(path, arguments.spaces.mass.into())?;
+        if inputs::looks_like_places(&input) {
+            session.warn(&format!(
+                "{}: {} numbers are taken for a density of so many cells; for points use --metric \
+                 gromov, or transport",
+                input.name(),
+                input.sides()
+            ));
+        }
         let measure = input.density()?.normalised();
         let expected = *axes.get_or_insert(input.values.ndim());
         if input.values.ndim() != expected {

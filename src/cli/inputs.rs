@@ -119,6 +119,13 @@ pub(super) fn looks_like_points(input: &Input) -> bool {
         })
 }
 
+/// True for an array that hardly anybody would mean as a density: many rows of two or three numbers.
+pub(super) fn looks_like_places(input: &Input) -> bool {
+    !input.is_picture
+        && input.matrix_side(1).is_some_and(|columns| columns <= 3)
+        && input.matrix_side(0).is_some_and(|rows| rows >= 12)
+}
+
 /// Weights from a file.
 pub(super) fn read_weights(path: &Path) -> Result<Array1<f64>> {
     Input::read(path, Mass::default())?.weights()

@@ -5,6 +5,7 @@
 mod barycenter;
 mod bench;
 mod check;
+mod demo;
 mod described;
 mod device;
 mod devices;
@@ -61,6 +62,7 @@ enum Command {
     Separate(Box<separate::Arguments>),
     Tdoa(Box<tdoa::Arguments>),
     Simulate(simulate::Arguments),
+    Demo(demo::Arguments),
     Bench(bench::Arguments),
     Check(check::Arguments),
     Devices(devices::Arguments),
@@ -83,6 +85,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Separate(arguments) => separate::run(&arguments, &given),
         Command::Tdoa(arguments) => tdoa::run(&arguments, &given),
         Command::Simulate(arguments) => simulate::run(&arguments, &given),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments).map(|()| Status::Done),

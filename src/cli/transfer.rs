@@ -12,7 +12,7 @@ use ndarray::{Array1, Array2, ArrayD, Axis, Ix2};
 use serde::Serialize;
 
 use super::given::Given;
-use super::gromov::{LABEL_OPTIONS, SpaceOptions, StartOptions, Surface};
+use super::gromov::{LABEL_OPTIONS, SpaceOptions, StartOptions, Surface, default_epsilon};
 use super::inputs::Input;
 use super::options::{CHANGES, Colours, Common, MassOption, PLANS, ReferenceOption};
 use super::outputs;
@@ -144,7 +144,7 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     }
     let problem = chain(arguments, &frames)?;
     problem.validate()?;
-    let epsilon = arguments.epsilon.unwrap_or(1e-3 * problem.scale());
+    let epsilon = arguments.epsilon.map_or_else(|| default_epsilon(&problem), Ok)?;
     let control = arguments.starts.control(&arguments.common, epsilon);
     control.validate()?;
     session.note(&format!("{} frames, epsilon {epsilon:.3e}", frames.len()));

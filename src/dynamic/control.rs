@@ -3,8 +3,10 @@
 use crate::error::{Error, Result};
 use crate::validate::{at_least_one, from_zero, positive};
 
+use super::Problem;
+
 /// What an iteration does with the gradient of the costs of frames ([`super::Space::frames`]); where
-/// there are none all but [`Method::Pdfp`] are the same (spec 5).
+/// there are none all but [`Method::Pdfp`] are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Method {
     /// The over-relaxed primal-dual iteration; with frames that of Condat and Vu.
@@ -19,6 +21,16 @@ pub enum Method {
 }
 
 /// The control of a dynamic solve.
+///
+/// ```
+/// use gaspard::dynamic::Control;
+///
+/// // Costs to about four digits, with the iteration of the paper.
+/// let control = Control { tolerance: 1e-4, relaxation: 1.0, ..Control::default() };
+/// assert!(control.validate().is_ok());
+/// assert!(Control { relaxation: 2.0, ..control }.validate().is_err());
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {
     /// Stop when both relative residuals are at most this: 1e-3 is good for pictures, 1e-4 gives
@@ -69,6 +81,36 @@ impl Default for Control {
 }
 
 impl Control {
+    /// What suits a problem: the defaults, but for two kinds of it. Where spaces are coupled, laws
+    /// hold slowly: sigma is 0.3 and iterations are twice as many. Where there are costs of frames,
+    /// the method is that of Yan, and the tolerance ten times larger, because gradients leave the
+    /// residual of the steps high long after costs have settled.
+    ///
+    /// ```
+    /// use gaspard::dynamic::paper::Example;
+    /// use gaspard::dynamic::{Control, Form, Method};
+    ///
+    /// let example = Example::named("6.3a")?;
+    /// let frames = example.problem([8, 8], 4, Form::Kantorovich, 0.1)?;
+    /// assert_eq!(Control::usual(&frames).method, Method::Yan);
+    /// let particles = example.problem([8, 8], 4, Form::Monge, 0.1)?;
+    /// assert_eq!(Control::usual(&particles), Control::default());
+    /// # Ok::<(), gaspard::Error>(())
+    /// ```
+    #[must_use]
+    pub fn usual(problem: &Problem) -> Self {
+        let mut control = Self::default();
+        if problem.has_coupled() {
+            control.sigma = 0.3;
+            control.max_iterations *= 2;
+        }
+        if problem.has_frames() {
+            control.method = Method::Yan;
+            control.tolerance *= 10.0;
+        }
+        control
+    }
+
     /// Checks the parameters.
     ///
     /// # Errors

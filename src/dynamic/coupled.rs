@@ -1,4 +1,4 @@
-//! A space with a grid of its own, whose density is tied to the primary one by a law (spec 5.2 B).
+//! A space with a grid of its own, whose density is tied to the primary one by a law.
 
 use super::Law;
 use super::flow::{Flow, Points, Steps};

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::kernels::dynamic::SpaceTime;
 
@@ -37,6 +38,11 @@ impl Domain {
         if steps < 2 {
             return refusal(format!("{steps} steps of time"), "give at least 2");
         }
+        let all = cells
+            .iter()
+            .fold((steps as u64).saturating_add(1), |all, side| all.saturating_mul(*side as u64));
+        // Nothing is made on such a grid without a density at every node of time.
+        Engine::cpu().require("a density", all.saturating_mul(8), "use a coarser grid")?;
         let grid = SpaceTime { time: steps, space: cells.to_vec() };
         Ok(Self { grid, sides: vec![1.0; cells.len()] })
     }

@@ -106,7 +106,7 @@ impl Flow {
         Ok(())
     }
 
-    /// An over-relaxed step of the primal-dual method of Chambolle and Pock, state first (spec 4.2),
+    /// An over-relaxed step of the primal-dual method of Chambolle and Pock, state first,
     /// with a force on the density: as of Condat and Vu where it is a gradient.
     pub(super) fn iterate(&mut self, steps: Steps, force: Option<&Array>) -> Result<()> {
         let engine = self.engine.clone();

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::kernels::dynamic::law_product::Sparse;
 
 /// How a density in another space follows from that in the primary one: for every cell a law of
-/// the points of the other space, S(j | i) = P_ij / sum_j P_ij (paper section 3.2, spec 1.2).
+/// the points of the other space, S(j | i) = P_ij / sum_j P_ij (paper section 3.2).
 ///
 /// ```
 /// use gaspard::dynamic::Law;

@@ -8,7 +8,20 @@ use crate::error::{Error, Result};
 /// Another space that moves along: x moves there as T(x).
 ///
 /// What is known of T are its values and its Jacobian at the centres of the cells; a particle that
-/// moves with velocity v moves with J v there, which costs v^T J^T J v (spec 1.1).
+/// moves with velocity v moves with J v there, which costs v^T J^T J v.
+///
+/// ```
+/// use gaspard::dynamic::{Domain, Hill, Map};
+///
+/// let domain = Domain::new(&[8, 8], 4)?;
+/// // Heights: one number at every cell, and its derivatives along both axes.
+/// let slope = Map::from_fn(&domain, |x| vec![0.5 * x[0] + x[1]])?;
+/// assert_eq!((slope.dimension(), slope.values().dim()), (1, (64, 1)));
+/// assert!((slope.jacobian()[[0, 0, 1]] - 1.0).abs() < 1e-9);
+/// let hill = Map::hills(&domain, &[Hill { centre: vec![0.5, 0.5], width: 0.1, height: 1.0 }])?;
+/// assert!(hill.values().iter().all(|height| (0.0..=1.0).contains(height)));
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Map {
     /// T at every cell: (cells, d).

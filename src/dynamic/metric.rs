@@ -77,7 +77,7 @@ impl<'a> Eigenbases<'a> {
 }
 
 /// Dual points (b, a) of one metric carried over to another such that velocities G^-1 b / 2 stay, and
-/// with them how far a + sum b^T G^-1 b / 4 is below zero (spec 9).
+/// with them how far a + sum b^T G^-1 b / 4 is below zero.
 pub(super) fn with_other_metric(
     layout: &Layout,
     from: &[f64],

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! (Cang and Zhao, "Synchronized Optimal Transport for Joint Modeling of Dynamics Across Multiple
-//! Spaces", 2025, equation 2.3.) There is no factor 1/2: to move a unit of mass by L in a unit of
+//! Spaces", 2025, equation 3.1.) There is no factor 1/2: to move a unit of mass by L in a unit of
 //! time costs L². Densities and momenta are staggered on a grid in space and time, as Papadakis,
 //! Peyré and Oudet (2014) have it; the iteration is a primal-dual one whose steps are projections.
 

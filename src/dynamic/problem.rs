@@ -118,7 +118,7 @@ impl Problem {
         self.spaces.iter().any(|(space, _)| space.is_coupled())
     }
 
-    /// Lets mass be made and lost, at a cost of `kappa` times the squared rate of growth (spec 7);
+    /// Lets mass be made and lost, at a cost of `kappa` times the squared rate of growth;
     /// masses may then differ. kappa is the square of the length scale of the
     /// Wasserstein-Fisher-Rao metric.
     ///

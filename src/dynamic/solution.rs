@@ -219,7 +219,7 @@ impl Solution {
     /// The cost of a space with frames by exact transport from frame to frame, without its weight;
     /// `None` for other spaces, and if it was cancelled. On one axis of bins that is transport of histograms, elsewhere a
     /// linear program between points, solved by the network simplex: where a move is shorter than
-    /// the points are apart it says more than the move costs (spec 5.3).
+    /// the points are apart it says more than the move costs.
     ///
     /// # Errors
     /// As [`crate::linear::exact::exact`].

@@ -21,6 +21,22 @@ const ROUNDINGS: f64 = 1e4;
 
 /// Moves the start into the end.
 ///
+/// ```
+/// use gaspard::Engine;
+/// use gaspard::dynamic::{Control, Domain, Map, Problem, Space, solve};
+///
+/// // A bump that moves by 0.2 along both axes, in two spaces of which the other is twice as large.
+/// let domain = Domain::new(&[16, 16], 8)?;
+/// let bump = |c: f64| domain.density(|x| (-((x[0] - c).powi(2) + (x[1] - c).powi(2)) / 0.03).exp());
+/// let problem = Problem::new(&domain, bump(0.4).view(), bump(0.6).view())?
+///     .space(Space::particles(Map::scaling(&domain, 2.0)?), 0.5)?;
+/// let solution = solve(&problem, &Control::default(), &Engine::cpu(), &mut ())?;
+/// assert!(solution.converged && solution.density.shape() == [9, 16, 16]);
+/// assert!((solution.costs[1] / solution.costs[0] - 4.0).abs() < 1e-6);
+/// assert!((solution.total / (3.0 * solution.costs[0]) - 1.0).abs() < 1e-6);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// [`crate::Error::Parameter`], [`crate::Error::Data`] and [`crate::Error::Shape`] for bad input,
 /// [`crate::Error::Limit`] for a grid that does not fit, and any fault of the device.
@@ -38,6 +54,26 @@ pub fn solve(
 /// does the same, bit for bit, as one that was never stopped, on the same device and with the same
 /// control; but for one that was stopped before the warm iterations of frames were done, which are
 /// not made again.
+///
+/// ```
+/// use gaspard::Engine;
+/// use gaspard::dynamic::{Checkpoint, Control, Form, paper::Example, solve, solve_from};
+///
+/// let problem = Example::named("6.1a")?.problem([8, 8], 4, Form::Monge, 1.0)?;
+/// let (engine, control) = (Engine::cpu(), Control { tolerance: 0.0, ..Control::default() });
+/// let short = Control { max_iterations: 40, ..control.clone() };
+/// let mut kept = None;
+/// let mut keep = |checkpoint: &Checkpoint| {
+///     kept = Some(checkpoint.clone());
+///     Ok(())
+/// };
+/// solve_from(&problem, &short, &engine, &mut (), None, Some(&mut keep))?;
+/// // Twice 40 iterations are the same as 80 at once, bit for bit.
+/// let long = Control { max_iterations: 80, ..control };
+/// let on = solve_from(&problem, &long, &engine, &mut (), kept.as_ref(), None)?;
+/// assert_eq!(on.total, solve(&problem, &long, &engine, &mut ())?.total);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`solve`]; [`crate::Error::Data`] for a checkpoint of another problem, and what the keeper
@@ -148,7 +184,7 @@ fn validate_method(problem: &Problem, control: &Control) -> Result<()> {
     Ok(())
 }
 
-/// Starts a system from a motion of particles (spec 9, in the end); true if it was stopped.
+/// Starts a system from a motion of particles; true if it was stopped.
 fn warm(
     problem: &Problem,
     control: &Control,

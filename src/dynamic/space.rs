@@ -78,19 +78,19 @@ pub(super) enum Tie {
 
 impl Space {
     /// Particles move in both spaces at once: x moves there as T(x), so that moving costs
-    /// v^T J^T J v (the Monge form; paper section 3.1, spec 1.1).
+    /// v^T J^T J v (the Monge form; paper section 3.1).
     pub fn particles(map: Map) -> Self {
         Self { tie: Tie::Particles, map: Some(map) }
     }
 
     /// Only the density moves along, and has there its own, cheapest momentum, on the grid of the
-    /// primary space: the Kantorovich form for injective maps (spec 5.2 A).
+    /// primary space: the Kantorovich form for injective maps.
     pub fn density(map: Map) -> Self {
         Self { tie: Tie::Density, map: Some(map) }
     }
 
     /// Only the density moves along, by a joint law, and has its own, cheapest momentum on a grid of
-    /// its own: the Kantorovich form for any law (spec 5.2 B).
+    /// its own: the Kantorovich form for any law.
     ///
     /// # Errors
     /// [`Error::Shape`] for a law that leads elsewhere than to these bins.
@@ -100,7 +100,7 @@ impl Space {
     }
 
     /// Only the density moves along, by a joint law, at the cost of static transport from frame to
-    /// frame: the Kantorovich form as the paper solves it (section 4.3, spec 5).
+    /// frame: the Kantorovich form as the paper solves it (section 5).
     ///
     /// # Errors
     /// [`Error::Shape`] for a law that leads to another number of places.
@@ -157,7 +157,7 @@ fn check_points(law: &Law, points: usize) -> Result<()> {
 }
 
 /// The cost of moving the density of another space from frame to frame, each move a static
-/// transport (equation 1.5 of the spec):
+/// transport (equation 3.15 of the paper):
 ///
 /// ```text
 /// sum_k W²(S rho(s_k), S rho(s_k+1)) / (s_k+1 - s_k)

@@ -3,7 +3,7 @@
 use crate::kernels::dynamic::residuals::Sums;
 use crate::numeric::larger;
 
-/// The relative residuals of an iteration (spec 4.5).
+/// The relative residuals of an iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "io", derive(serde::Serialize))]
 pub struct Residuals {

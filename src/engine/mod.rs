@@ -22,6 +22,15 @@ use profile::Profile;
 
 /// How an engine is opened; `Default` is what [`Engine::auto`], [`Engine::cpu`] and
 /// [`Engine::gpu`] use.
+///
+/// ```
+/// use gaspard::{Engine, EngineOptions};
+///
+/// let options = EngineOptions { profile: true, ..EngineOptions::default() };
+/// let engine = Engine::cpu_with(&options);
+/// assert!(!engine.is_gpu() && engine.profile()?.is_empty());
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct EngineOptions {
     /// Collect the time of every kernel (see [`Engine::profile`]); costs some speed.

@@ -90,8 +90,8 @@ pub struct Certificate {
 }
 
 /// An upper bound on the flat metric from any potentials, which need not be feasible: the cost of
-/// the plan a_i b_j exp((phi_i + psi_j - |x_i - y_j|) / epsilon) once it is made to meet the masses
-/// (spec 3.4): entries further than 2 are dropped, rows and then columns that are too heavy scaled
+/// the plan a_i b_j exp((phi_i + psi_j - |x_i - y_j|) / epsilon) once it is made to meet the masses:
+/// entries further than 2 are dropped, rows and then columns that are too heavy scaled
 /// down, and three sweeps move what is left of the rows to what is left of the columns, along
 /// exp((psi_j - |x_i - y_j|) / 2 epsilon).
 ///

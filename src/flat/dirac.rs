@@ -7,7 +7,7 @@ use super::{Cloud, Distance, FURTHEST};
 use crate::error::{Error, Result};
 
 /// The flat metric between a mass at one point and a cloud: the nearest points are served first, up
-/// to a distance of 2 (Proposition 1 of the paper, in the form of spec 2):
+/// to a distance of 2 (proposition 1 of the paper, in one line):
 ///
 /// ```text
 /// rho = m + n + sum_i t_i (r_i - 2),   t_i = clamp(m - (alpha_1 + ... + alpha_i-1), 0, alpha_i)

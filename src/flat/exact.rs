@@ -23,7 +23,7 @@ pub struct Exact {
 }
 
 /// The flat metric between two clouds as balanced transport with the cost min(|x - y|, 2), and a
-/// point that takes what one of them has more, at a cost of 1 (spec 3.3, reduced form). A matrix of
+/// point that takes what one of them has more, at a cost of 1. A matrix of
 /// n x m costs is stored; `cancel` is asked now and then whether to stop.
 ///
 /// ```

@@ -6,6 +6,15 @@ use crate::kernels::vector::{square_roots, squared_distances};
 /// What it costs to move a unit of mass from one point to another.
 ///
 /// Squared means squared in full: |x - y|², not half of it.
+///
+/// ```
+/// use gaspard::Cost;
+///
+/// assert_eq!("power:1.5".parse::<Cost>()?.to_string(), "power:1.5");
+/// // Of two points at a distance of 5.
+/// assert_eq!((Cost::SquaredEuclidean.of_square(25.0), Cost::Euclidean.of_square(25.0)), (25.0, 5.0));
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cost {
     /// |x - y|²

@@ -23,6 +23,19 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 
 /// The cost between every point of one support and every point of another.
+///
+/// ```
+/// use gaspard::{Cost, Geometry, Measure};
+/// use ndarray::array;
+///
+/// let a = Measure::uniform("a", array![[0.0, 0.0], [1.0, 0.0]])?;
+/// let b = Measure::uniform("b", array![[0.0, 2.0]])?;
+/// // Points whose costs are computed where they are needed, and a matrix of one's own.
+/// let points = Geometry::between(a.support(), b.support(), Cost::SquaredEuclidean)?;
+/// let matrix = Geometry::matrix(array![[4.0], [5.0]])?;
+/// assert_eq!((points.shape(), points.dense()?), ((2, 1), matrix.dense()?));
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Geometry {
     /// A stored matrix (n, m). Infinite entries forbid a pair.

@@ -60,6 +60,15 @@ pub(super) fn check_on_sphere(what: &str, points: &Array2<f64>) -> Result<()> {
 /// A grid of `rows` latitudes from north to south and `columns` longitudes, at cell centres, with
 /// the area of each cell as a fraction of the sphere's: multiply a field by it to get its mass.
 ///
+/// ```
+/// let (support, areas) = gaspard::geometry::sphere::grid(18, 36)?;
+/// assert_eq!((support.len(), areas.len()), (648, 648));
+/// assert!((areas.sum() - 1.0).abs() < 1e-12);
+/// // Cells near a pole are smaller than those at the equator.
+/// assert!(areas[0] < areas[9 * 36]);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Data`] for an empty grid.
 pub fn grid(rows: usize, columns: usize) -> Result<(Support, Array1<f64>)> {

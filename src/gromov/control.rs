@@ -33,6 +33,20 @@ pub enum Start {
 }
 
 /// The control of a Gromov-Wasserstein solve.
+///
+/// ```
+/// use gaspard::gromov::{Control, Start, Update};
+///
+/// // Algorithm 1 as it was published: no annealing, whole steps, from the product of the weights.
+/// let published = Control {
+///     annealing: 1.0,
+///     update: Update::Plain,
+///     start: Start::Product,
+///     ..Control::new(1.5e-4)
+/// };
+/// assert_eq!(published.seeds, 1);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {
     /// Entropic strength, in the units of squared distances.

@@ -31,7 +31,7 @@ pub(super) struct Dense {
 }
 
 /// D = F G^T. For squared Euclidean distances in d dimensions, |x - x'|² = r + r' - 2 <x, x'> has
-/// d + 2 columns: F = (r, 1, -2 X) and G = (1, r, X) (spec 10).
+/// d + 2 columns: F = (r, 1, -2 X) and G = (1, r, X).
 pub(super) struct Factors {
     pub f: Array2<f64>,
     pub g: Array2<f64>,

@@ -6,10 +6,23 @@ use ndarray::{Array1, Array2, ArrayView2};
 
 use super::Space;
 use super::problem::{Layout, Surface};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry, Support, sphere};
 
 /// A space whose points are cells of a grid: those that carry mass, or all of them.
+///
+/// ```
+/// use gaspard::gromov::GridSpace;
+/// use ndarray::array;
+///
+/// // Two of the four pixels carry mass; they are on the diagonal.
+/// let picture = array![[1.0, 0.0], [0.0, 3.0]];
+/// let grid = GridSpace::plane(picture.view())?;
+/// assert_eq!((grid.cells.as_slice(), grid.space.distance(0, 1)), (&[0, 3][..], 1.0));
+/// assert_eq!(grid.draw(&grid.space.weights)?, picture / 4.0);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct GridSpace {
     /// The space, cell after cell in row-major order.
@@ -36,8 +49,9 @@ impl GridSpace {
     /// a support for barycenters.
     ///
     /// # Errors
-    /// [`Error::Data`] for a grid without cells.
+    /// [`Error::Data`] for a grid without cells, [`Error::Limit`] for one that does not fit.
     pub fn whole_plane(shape: [usize; 2]) -> Result<Self> {
+        require_room(shape)?;
         Self::whole(shape, Surface::Plane, |cells| plane_distances(shape, cells, Cost::Euclidean))
     }
 
@@ -58,8 +72,9 @@ impl GridSpace {
     /// All cells of a grid on the sphere with equal weights: a support for barycenters.
     ///
     /// # Errors
-    /// [`Error::Data`] for a grid without cells.
+    /// [`Error::Data`] for a grid without cells, [`Error::Limit`] for one that does not fit.
     pub fn whole_sphere(shape: [usize; 2]) -> Result<Self> {
+        require_room(shape)?;
         let (support, _) = sphere::grid(shape[0], shape[1])?;
         Self::whole(shape, Surface::Sphere, |cells| sphere_distances(&support, cells))
     }
@@ -193,6 +208,15 @@ fn sphere_distances(support: &Support, cells: &[usize]) -> Result<(Geometry, f64
     };
     let chosen = vectors.select(ndarray::Axis(0), cells);
     Ok((Geometry::points(chosen.clone(), chosen, Cost::GreatCircle(1.0))?, PI))
+}
+
+/// Refuses a grid whose points and weights the host has no room for.
+fn require_room(shape: [usize; 2]) -> Result<()> {
+    /// Numbers of a cell: its place, its weight, and what is made of them.
+    const NUMBERS: u64 = 8;
+    let cells = shape.iter().fold(1_u64, |cells, side| cells.saturating_mul(*side as u64));
+    let bytes = cells.saturating_mul(8 * NUMBERS);
+    Engine::cpu().require("the cells of the grid", bytes, "use a coarser grid")
 }
 
 #[cfg(test)]

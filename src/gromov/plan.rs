@@ -55,7 +55,7 @@ pub(super) struct Weights<'a> {
 }
 
 impl Weights<'_> {
-    /// J(P), term by term (spec 5).
+    /// J(P), term by term.
     pub(super) fn terms(&self, plan: &Plan) -> Terms {
         let Plan { mass, energy, labels, entropy, .. } = *plan;
         Terms {
@@ -66,7 +66,7 @@ impl Weights<'_> {
         }
     }
 
-    /// F(P, Q): the bi-convex relaxation (spec 3 and 5). `energy` is its quadratic part.
+    /// F(P, Q): the bi-convex relaxation. `energy` is its quadratic part.
     pub(super) fn cross(&self, p: &Plan, q: &Plan, energy: f64) -> f64 {
         let labels = 0.5 * (p.mass * q.labels + q.mass * p.labels);
         let entropy = q.mass * p.entropy + p.mass * q.entropy - p.mass * q.mass;
@@ -118,7 +118,7 @@ impl Weights<'_> {
         largest(errors)
     }
 
-    /// What the linear problem around P has beside the costs of its edges (spec 3.1), for a plan
+    /// What the linear problem around P has beside the costs of its edges, for a plan
     /// of mass 1: it decides on the mass where no node fixes it.
     pub(super) fn constant(&self, plan: &Plan) -> f64 {
         let nodes = self.problem.nodes.iter().enumerate();

@@ -10,10 +10,26 @@ use crate::linear::Law;
 use crate::linear::tree::{Reference, Tree};
 use crate::validate::positive;
 
+/// Squares of differences of squares of larger ones are beyond what f32 holds.
+const LARGEST_DISTANCE: f64 = 1e9;
+
 /// Relative asymmetry of a distance matrix that counts as rounding.
 const ASYMMETRY: f64 = 1e-6;
 
 /// A metric measure space: points that are known by their distances, and their weights.
+///
+/// ```
+/// use gaspard::gromov::Space;
+/// use gaspard::{Cost, Geometry, Measure};
+/// use ndarray::array;
+///
+/// // Points with their distances, of which the largest becomes 1.
+/// let points = Measure::uniform("a", array![[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]])?;
+/// let distances = Geometry::between(points.support(), points.support(), Cost::Euclidean)?;
+/// let space = Space::new(distances, points.weights().clone())?.in_units_of(5.0)?;
+/// assert_eq!(space.distance(1, 2), 1.0);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Space {
     /// The distances between its points, as the cost of the support to itself. Squared Euclidean
@@ -134,6 +150,11 @@ impl Space {
             return Err(Error::shape(what(), expected, format!("{rows} x {cols}")));
         }
         self.distances.validate()?;
+        let bound = self.distances.cost_bound();
+        if bound.is_nan() || bound > LARGEST_DISTANCE {
+            let problem = format!("they go up to {bound:.1e}");
+            return Err(Error::data(what(), problem, "scale them down: they are squared, twice"));
+        }
         match &*self.distances {
             Geometry::Matrix(distances) => check_distances(&what(), distances)?,
             Geometry::Points { x, y, .. } if x != y => {

@@ -32,6 +32,24 @@ const CYCLE: f64 = 1.0;
 
 /// Solves a problem from every start, and returns what was found, the best first.
 ///
+/// ```
+/// use gaspard::gromov::{Control, Problem, Space, solve};
+/// use gaspard::{Engine, Geometry, Law};
+/// use ndarray::{Array1, array};
+///
+/// // A triangle, and the same one with its corners in another order.
+/// let space = |d: ndarray::Array2<f64>| Space::new(Geometry::matrix(d)?, Array1::from_elem(3, 1.0 / 3.0));
+/// let mut problem = Problem::default();
+/// let a = problem.node(space(array![[0.0, 3.0, 4.0], [3.0, 0.0, 5.0], [4.0, 5.0, 0.0]])?, Law::Fixed);
+/// let b = problem.node(space(array![[0.0, 5.0, 3.0], [5.0, 0.0, 4.0], [3.0, 4.0, 0.0]])?, Law::Fixed);
+/// problem.edge(a, b, 1.0);
+/// let control = Control { seeds: 8, ..Control::new(0.05) };
+/// let best = solve(&problem, &control, &Engine::cpu(), &mut ())?.swap_remove(0);
+/// assert!(best.terms.transport() < 1e-3);
+/// assert!(best.plans[0][[0, 2]] > 0.33 && best.plans[0][[1, 0]] > 0.33);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// [`crate::Error::Parameter`], [`crate::Error::Data`] and [`crate::Error::Shape`] for bad input,
 /// [`crate::Error::Limit`] for what does not fit, and any fault of the device.

@@ -115,6 +115,16 @@ impl Transfer {
 /// The way of a mass through a chain of spaces: v, K_0 v, K_1 K_0 v and so on; one vector more
 /// than there are operators.
 ///
+/// ```
+/// use gaspard::gromov::{Transfer, propagate};
+/// use ndarray::array;
+///
+/// let swap = Transfer::new(&array![[0.0, 0.5], [0.5, 0.0]], 0.0)?;
+/// let way = propagate(&[swap.clone(), swap], array![1.0, 0.0])?;
+/// assert_eq!(way, [array![1.0, 0.0], array![0.0, 1.0], array![1.0, 0.0]]);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`Transfer::push`].
 pub fn propagate(chain: &[Transfer], mass: Array1<f64>) -> Result<Vec<Array1<f64>>> {

@@ -66,6 +66,18 @@ pub fn shape(path: impl AsRef<Path>) -> Result<Vec<usize>> {
 
 /// Writes an array of any number of axes as little-endian f64 in C order, whole or not at all.
 ///
+/// ```
+/// use gaspard::io::npy;
+/// use ndarray::array;
+///
+/// let folder = tempfile::tempdir().expect("a folder");
+/// let path = folder.path().join("points.npy");
+/// let points = array![[0.0, 1.0], [2.0, 3.0]].into_dyn();
+/// npy::write(&path, points.view())?;
+/// assert_eq!((npy::shape(&path)?, npy::read(&path)?), (vec![2, 2], points));
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Error::File`] when the file cannot be written; see [`atomic_write`](super::atomic_write).

@@ -99,6 +99,18 @@ fn read_where(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String,
 ///
 /// The same arrays give the same bytes: no time is recorded.
 ///
+/// ```
+/// use gaspard::io::npz;
+/// use ndarray::array;
+///
+/// let folder = tempfile::tempdir().expect("a folder");
+/// let path = folder.path().join("potentials.npz");
+/// npz::write(&path, &[("f", array![1.0].into_dyn()), ("g", array![2.0, 3.0].into_dyn())])?;
+/// let [g, f] = npz::read_named(&path, ["g", "f"])?;
+/// assert_eq!((g.len(), f[[0]]), (2, 1.0));
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Error::File`] when two arrays have one name or the file cannot be written; see

@@ -107,6 +107,20 @@ pub fn check(path: impl AsRef<Path>, recording: &Recording, encoding: Encoding) 
 
 /// Writes a recording with all its channels, whole or not at all.
 ///
+/// ```
+/// use gaspard::audio::{Simulation, Speaker, Voice};
+/// use gaspard::io::wav::{self, Encoding};
+///
+/// let folder = tempfile::tempdir().expect("a folder");
+/// let path = folder.path().join("scene.wav");
+/// let voice = Speaker::new(Voice::Low).speak(8000, 800);
+/// let scene = Simulation::new(8000, [voice])?.delays(ndarray::array![[0.0, 3.0]]).run()?;
+/// wav::write(&path, &scene.mixture, Encoding::Float)?;
+/// let read = wav::read(&path)?;
+/// assert_eq!((read.rate(), read.microphones(), read.len()), (8000, 2, scene.mixture.len()));
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Parameter`] for bits other than 16, 24 and 32, [`Error::Data`] for samples that
 /// integers cannot hold and for more channels than a file can have, [`Error::File`] where the file

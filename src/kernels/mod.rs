@@ -4,6 +4,7 @@
 //! that holds the arrays, and the CPU twin, written from the formula. Work lists ("tiles") and
 //! scratch are made once, in a plan; nothing is allocated in a loop.
 
+pub(crate) mod absorbed;
 pub(crate) mod audio;
 pub(crate) mod ceiling;
 pub(crate) mod dynamic;

@@ -3,6 +3,20 @@
 use crate::error::{Error, Result};
 
 /// How closely the marginal p of a coupling must follow a measure mu.
+///
+/// ```
+/// use gaspard::{Engine, Law, Measure, Transport};
+/// use ndarray::array;
+///
+/// assert_eq!("kl:0.5".parse::<Law>()?, Law::Kl { rho: 0.5 });
+/// // To move a unit by 3 costs 9: to lose one here and make one there, 1 each, costs less.
+/// let a = Measure::uniform("a", array![[0.0]])?;
+/// let b = Measure::uniform("b", array![[3.0]])?;
+/// let loose = Law::Tv { rho: 1.0 };
+/// let solution = Transport::between(&a, &b).laws(loose, loose).epsilon(0.01).solve(&Engine::cpu())?;
+/// assert!((solution.value() - 2.0).abs() < 0.05);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Law {
     /// p = mu.

@@ -140,6 +140,8 @@ pub(crate) struct StopTest {
     pub tolerance: f64,
     /// Where rounding may hold the residual up, if that is good enough.
     floor: Option<f64>,
+    /// What rounding leaves of the residual.
+    resolvable: f64,
     best: f64,
     /// Stop tests since the residual last fell noticeably.
     stalled: usize,
@@ -160,7 +162,14 @@ impl StopTest {
             (None, false) => (1e-6, None),
             (None, true) => (1e-5, Some(resolvable)),
         };
-        Self { tolerance, floor, best: f64::INFINITY, stalled: 0 }
+        Self { tolerance, floor, resolvable, best: f64::INFINITY, stalled: 0 }
+    }
+
+    /// Evaluated in the end, the residual of a problem that is done is not larger: a few times what
+    /// it was at the test.
+    pub(crate) fn acceptable(&self) -> f64 {
+        const FEW: f64 = 100.0;
+        FEW * self.tolerance.max(self.resolvable)
     }
 
     /// True if the problem is done at this residual.
@@ -182,11 +191,16 @@ mod tests {
 
     #[test]
     fn a_residual_that_stalls_at_rounding_is_good_enough_only_without_a_wish() {
-        let mut test =
-            StopTest { tolerance: 1e-5, floor: Some(1e-4), best: f64::INFINITY, stalled: 0 };
+        let mut test = StopTest {
+            tolerance: 1e-5,
+            floor: Some(1e-4),
+            resolvable: 1e-4,
+            best: f64::INFINITY,
+            stalled: 0,
+        };
         assert!(!test.met(5e-5));
         assert!((0..STALLED).any(|_| test.met(5e-5)));
-        let mut wish = StopTest { tolerance: 1e-5, floor: None, best: f64::INFINITY, stalled: 0 };
+        let mut wish = StopTest { floor: None, best: f64::INFINITY, stalled: 0, ..test.clone() };
         assert!((0..100).all(|_| !wish.met(5e-5)));
         assert!(wish.met(1e-5));
     }

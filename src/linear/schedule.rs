@@ -4,6 +4,18 @@ use crate::error::{Error, Result};
 use crate::validate::{annealing, at_least_one, from_zero, positive};
 
 /// The control of an iterative solve: what every entropic solver takes.
+///
+/// ```
+/// use gaspard::{Control, Engine, Measure, Transport};
+/// use ndarray::array;
+///
+/// let a = Measure::uniform("a", array![[0.0], [1.0]])?;
+/// let b = Measure::uniform("b", array![[0.5], [2.0]])?;
+/// let control = Control { tolerance: Some(1e-9), max_iterations: 5000, ..Control::new(1.0) };
+/// let plan = Transport::between(&a, &b).epsilon(1.0).control(control).solve(&Engine::cpu())?;
+/// assert!(plan.details().converged);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {
     /// Entropic strength, in the units of the cost.

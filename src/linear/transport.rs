@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2};
 
-use super::tree::{self, Reference, Terms, Tree, TreeSolution};
+use super::tree::{self, Reference, Sweeps, Terms, Tree, TreeSolution};
 use super::{Control, Law};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::geometry::{Cost, Geometry, Measure, Side};
+use crate::geometry::{Cost, Geometry, Measure, Side, Support};
 use crate::kernels::NOTHING;
 use crate::observer::Observer;
 
@@ -136,7 +136,9 @@ impl<'a> Transport<'a> {
     ) -> Result<TransportSolution> {
         let tree = self.tree()?;
         let control = self.resolved_control(&tree.edges[0].geometry);
-        Ok(TransportSolution { tree: tree::solve(&tree, &control, engine, observer)? })
+        let sweeps = if self.is_mirrored() { Sweeps::Mirrored } else { Sweeps::InTurn };
+        let mut found = tree::solve_with(&[&tree], &control, sweeps, engine, observer)?;
+        Ok(TransportSolution { tree: found.pop().expect("one problem, one solution") })
     }
 
     /// Solves many problems with the same laws and reference together; sizes may differ. Costs are
@@ -169,6 +171,16 @@ impl<'a> Transport<'a> {
 
     pub(super) fn marginal_laws(&self) -> (Law, Law) {
         self.laws
+    }
+
+    /// True for a measure against itself.
+    fn is_mirrored(&self) -> bool {
+        let same = std::ptr::eq(self.a, self.b)
+            || self.a.weights() == self.b.weights() && self.a.support() == self.b.support();
+        same && self.laws.0 == self.laws.1
+            && self.laws.0 != Law::Free
+            && !self.has_own_costs()
+            && !matches!(self.a.support(), Support::Abstract(_))
     }
 
     /// True if costs were given instead of computed from the supports.

@@ -1,5 +1,6 @@
 //! What is kept of a dynamic solve in JSON.
 
+use ndarray::ArrayD;
 use serde::Serialize;
 
 use super::record::thinned;
@@ -52,4 +53,27 @@ impl From<&Solution> for DynamicResults {
             trace: thinned(&solution.trace),
         }
     }
+}
+
+/// Densities at the nodes of time as pictures have them: rounding, and what is left to converge, may
+/// be a little below nothing.
+pub fn frames(solution: &Solution) -> Vec<ArrayD<f64>> {
+    solution.density.outer_iter().map(|frame| frame.mapv(|rho| rho.max(0.0))).collect()
+}
+
+/// Up to `count` of these frames, from the first to the last, as evenly as they come.
+///
+/// ```
+/// use gaspard::report::dynamic::chosen;
+/// use ndarray::arr0;
+///
+/// let frames: Vec<_> = (0..9).map(|t| arr0(f64::from(t)).into_dyn()).collect();
+/// let some: Vec<f64> = chosen(&frames, 3).iter().map(|frame| frame.sum()).collect();
+/// assert_eq!(some, [0.0, 4.0, 8.0]);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+pub fn chosen(frames: &[ArrayD<f64>], count: usize) -> Vec<ArrayD<f64>> {
+    let count = count.min(frames.len());
+    let last = frames.len().saturating_sub(1);
+    (0..count).map(|k| frames[k * last / count.saturating_sub(1).max(1)].clone()).collect()
 }

@@ -17,6 +17,17 @@ const MOST_PIXELS: u64 = 1 << 28;
 /// Pictures of shape (rows, columns, 3) with values from 0 to 1, side by side and enlarged by whole
 /// factors.
 ///
+/// ```
+/// use gaspard::report::mosaic::mosaic;
+/// use ndarray::Array3;
+///
+/// // Red beside black, each enlarged to 192 rows.
+/// let red = Array3::from_shape_fn((4, 4, 3), |(_, _, colour)| f64::from(u8::from(colour == 0)));
+/// let drawn = mosaic(&[red, Array3::zeros((4, 4, 3))])?;
+/// assert_eq!(drawn.get_pixel(0, 0).0, [255, 0, 0]);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Data`] for no pictures, [`Error::Shape`] for some that are not of three colours,
 /// [`Error::Limit`] for a mosaic that is too large.

@@ -340,6 +340,17 @@ pub fn render<D: Dimension>(density: ArrayView<'_, f64, D>, style: &Style) -> Re
 
 /// Draws a density into a PNG file, whole or not at all.
 ///
+/// ```
+/// use gaspard::report::picture::{Colormap, Style, save_png};
+/// use ndarray::array;
+///
+/// let folder = tempfile::tempdir().expect("a folder");
+/// let path = folder.path().join("density.png");
+/// save_png(&path, array![[0.0, 1.0], [2.0, 3.0]].view(), &Style::new(Colormap::Viridis))?;
+/// assert!(path.exists());
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// Those of [`render`], and [`Error::File`] when the file cannot be written.

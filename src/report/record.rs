@@ -295,6 +295,16 @@ impl Formatter for FieldLines {
 
 /// Writes a JSON file, whole or not at all.
 ///
+/// ```
+/// use gaspard::report::record::save_json;
+///
+/// let folder = tempfile::tempdir().expect("a folder");
+/// let path = folder.path().join("record.json");
+/// save_json(&path, &vec![1.5, 2.5])?;
+/// assert!(path.exists());
+/// # Ok::<(), gaspard::Error>(())
+/// ```
+///
 /// # Errors
 /// [`crate::Error::File`] when the file cannot be written.
 pub fn save_json(path: impl AsRef<Path>, value: &impl Serialize) -> Result<()> {

@@ -76,6 +76,7 @@ fn every_field_is_explained() {
         runs.push("check --quiet --json -".to_owned());
     }
     runs.push("devices --json -".to_owned());
+    runs.push("demo --only exact --json - --quiet".to_owned());
     let docs = std::fs::read_to_string("docs/json.md").unwrap();
     let mut written = BTreeSet::new();
     for line in runs {

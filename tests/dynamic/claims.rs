@@ -1,4 +1,4 @@
-//! The paper's examples show what they claim: the table of spec 8, on its grids.
+//! The paper's examples show what they claim: the values of a prototype in numpy, on its grids.
 
 use gaspard::Engine;
 use gaspard::dynamic::paper::{EXAMPLES, Example};

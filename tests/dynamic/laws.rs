@@ -22,7 +22,7 @@ fn mass_on_the_hill(solution: &Solution) -> f64 {
     near.map(|(_, value)| value).sum::<f64>() / middle.sum()
 }
 
-/// Example 6.3a on 24 x 24 x 16: the totals of spec 8, and below that of shared particles.
+/// Example 6.3a on 24 x 24 x 16: the totals of the prototype, and below that of shared particles.
 #[test]
 fn coupled_grids_find_the_oracle_values() {
     let example = Example::named("6.3a").unwrap();
@@ -81,7 +81,7 @@ fn methods_agree_on_frames_of_a_line() {
         assert!(residuals.consistency < 1e-3 && residuals.stationarity < 1e-2, "{residuals:?}");
         assert!((solution.total / all[0].total - 1.0).abs() < 1e-4, "{}", solution.total);
         assert!(distance(&solution.density, &all[0].density) < 1e-2);
-        // The total of coupled grids in the table of the spec.
+        // The total of coupled grids in the prototype.
         assert!((solution.total / 0.813 - 1.0).abs() < 2e-2, "{}", solution.total);
         assert!(mass_on_the_hill(solution) < 0.1);
         // Exact transport does without the share that is spread evenly, which takes a part of it.

@@ -1,4 +1,4 @@
-//! The method of Douglas and Rachford on full matrices (spec 4.3): the same discrete problem, solved
+//! The method of Douglas and Rachford on full matrices: the same discrete problem, solved
 //! in another way and by no code of the library.
 
 use gaspard::Engine;

@@ -4,7 +4,7 @@ use super::scene::Scene;
 
 /// The lags of the `count` highest peaks of c(d) = sum_tf q1(t, f) q2(t + d, f) within plus and minus
 /// `largest`, q being the square root of the columns without its mean over time, times that of the
-/// mass of the frequency (spec 7.1). Where there are fewer peaks, the highest other lags.
+/// mass of the frequency. Where there are fewer peaks, the highest other lags.
 pub(super) fn peaks(scene: &Scene, microphone: usize, largest: f64, count: usize) -> Vec<f64> {
     let largest = largest.floor() as i32;
     let mut correlation = vec![0.0; 2 * largest as usize + 1];

@@ -11,8 +11,8 @@ use crate::kernels::audio::star_sinkhorn::{messages, star_sinkhorn};
 use crate::kernels::audio::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Rounds};
 use crate::linear::Law;
 
-/// Plans between two microphones have one kernel for all sources together (spec 4.2), those of more
-/// microphones one for every source and leaf (spec 5).
+/// Plans between two microphones have one kernel for all sources together, those of more
+/// microphones one for every source and leaf.
 pub(super) struct Entropic<'a> {
     engine: &'a Engine,
     extent: Extent,

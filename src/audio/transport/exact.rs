@@ -11,7 +11,7 @@ use crate::linear::exact::exact;
 const TIE: f64 = 1e-9;
 
 /// For every frequency one transport problem with the cost min_k (lag - delay_k)², at most that of the
-/// outlier source (spec 4.1).
+/// outlier source.
 pub(super) struct Exact<'a> {
     pub scenes: &'a [&'a Scene],
     pub outlier: Option<f64>,

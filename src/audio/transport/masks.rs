@@ -113,7 +113,7 @@ fn normalise<const LOGS: bool>(values: &mut [f64], sources: usize, frames: usize
 }
 
 /// The shares at one frequency, from its scalings (microphones, frames): what sources make of a frame,
-/// without the frame's own scaling (spec 5).
+/// without the frame's own scaling.
 fn star_shares<const LOGS: bool>(
     scene: &Scene,
     band: &Band,

@@ -32,7 +32,7 @@ pub(super) struct Report {
 const NO_MASS: f64 = 1e-9;
 
 impl Report {
-    /// The delays that are best for the plan: mean lags (spec 6). Those of sources without mass stay.
+    /// The delays that are best for the plan: mean lags. Those of sources without mass stay.
     pub(super) fn delays(&self, before: &[f64], largest: f64) -> Delays {
         let mean = |([mass, first, _], before): (&[f64; 3], &f64)| match *mass < NO_MASS {
             true => *before,

@@ -49,7 +49,7 @@ pub(super) fn validate(spectrograms: &[Array2<f64>]) -> Result<()> {
 }
 
 impl Scene {
-    /// Spectrograms to some power, weighted (spec 3.1 and 3.2).
+    /// Spectrograms to some power, weighted.
     pub(super) fn new(spectrograms: &[Array2<f64>], weights: Weights, power: f64) -> Result<Self> {
         let (frequencies, frames) = spectrograms[0].dim();
         let microphones = spectrograms.len();

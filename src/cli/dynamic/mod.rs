@@ -248,6 +248,17 @@ enum SolverOption {
     Yan,
 }
 
+impl From<Method> for SolverOption {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Relaxed => Self::Relaxed,
+            Method::CondatVu => Self::CondatVu,
+            Method::Pdfp => Self::Pdfp,
+            Method::Yan => Self::Yan,
+        }
+    }
+}
+
 /// `--bins`.
 #[derive(Clone, Debug)]
 enum BinsOption {
@@ -417,9 +428,8 @@ impl Arguments {
 
     /// The iteration by its name, and its control.
     fn control(&self, problem: &Problem) -> Result<(SolverOption, Control)> {
-        let usual = if problem.has_frames() { SolverOption::Yan } else { SolverOption::Relaxed };
-        let solver = self.solver.unwrap_or(usual);
-        let defaults = Control::default();
+        let usual = Control::usual(problem);
+        let solver = self.solver.unwrap_or_else(|| usual.method.into());
         let method = match solver {
             SolverOption::Relaxed | SolverOption::ChambollePock => Method::Relaxed,
             SolverOption::CondatVu => Method::CondatVu,
@@ -433,28 +443,19 @@ impl Arguments {
                 "use yan, condat-vu or pdfp",
             ));
         }
-        // Laws hold slowly: they need larger steps of their multipliers, and more of them.
-        let (usual_sigma, usual_iterations) = if problem.has_coupled() {
-            (0.3, 2 * defaults.max_iterations)
-        } else {
-            (defaults.sigma, defaults.max_iterations)
-        };
-        let sigma = self.sigma.unwrap_or(usual_sigma);
+        let sigma = self.sigma.unwrap_or(usual.sigma);
         let relaxation = if solver == SolverOption::Relaxed { self.relaxation } else { 1.0 };
-        // Gradients leave the residual of the steps high long after costs have settled.
-        let usual_tolerance =
-            if problem.has_frames() { 10.0 * defaults.tolerance } else { defaults.tolerance };
         let control = Control {
-            tolerance: self.iterating.tolerance.unwrap_or(usual_tolerance),
-            max_iterations: self.iterating.iterations().unwrap_or(usual_iterations),
+            tolerance: self.iterating.tolerance.unwrap_or(usual.tolerance),
+            max_iterations: self.iterating.iterations().unwrap_or(usual.max_iterations),
             sigma,
-            largest_sigma: defaults.largest_sigma.max(sigma),
+            largest_sigma: usual.largest_sigma.max(sigma),
             relaxation,
             method,
             tau: self.tau,
             warm_iterations: self.warm_iterations,
             checkpoint_seconds: self.checkpoint_seconds,
-            ..defaults
+            ..usual
         };
         Ok((solver, control))
     }

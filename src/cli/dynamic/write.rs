@@ -4,6 +4,7 @@ use gaspard::Result;
 use gaspard::dynamic::{Particles, Problem, Solution};
 use gaspard::io::npz;
 use gaspard::report::animation::{self, Playback};
+use gaspard::report::dynamic::{chosen, frames};
 use gaspard::report::paths;
 use gaspard::report::picture::{Colormap, Scale, Style, Upscale, strip, write_png};
 use ndarray::ArrayD;
@@ -36,17 +37,12 @@ impl Arguments {
 
     pub(super) fn write(&self, problem: &Problem, solution: &Solution) -> Result<()> {
         let style = self.style();
-        // Rounding and what is left to converge may be a little below nothing.
-        let frames: Vec<ArrayD<f64>> =
-            solution.density.outer_iter().map(|frame| frame.mapv(|rho| rho.max(0.0))).collect();
+        let frames = frames(solution);
         if let Some(path) = &self.out {
             animation::save(path, &frames, &style, Playback::there_and_back(SECONDS_PER_FRAME))?;
         }
         if let Some(path) = &self.picture {
-            let count = frames.len().min(PICTURE_FRAMES);
-            let chosen: Vec<ArrayD<f64>> = (0..count)
-                .map(|frame| frames[frame * (frames.len() - 1) / (count - 1)].clone())
-                .collect();
+            let chosen = chosen(&frames, PICTURE_FRAMES);
             write_png(path, &strip(&chosen, &style)?)?;
         }
         let particles = self.particles(problem, solution)?;

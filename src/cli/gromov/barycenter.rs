@@ -10,6 +10,7 @@ use gaspard::{Engine, Error, Result};
 use ndarray::{Array2, ArrayD};
 use serde::Serialize;
 
+use super::default_epsilon;
 use super::spaces::{NamedSpace, Surface, kinds_of};
 use super::{StartOptions, picture};
 use crate::cli::barycenter::{Arguments, Metric, write_frames, write_mean};
@@ -96,8 +97,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, given: &Given) -> Result<Status
     arguments.check_pictures(&spaces.support.shape)?;
     let problem = problem(arguments, &spaces, &session.host())?;
     problem.validate()?;
-    let scale = problem.problem().scale();
-    let epsilon = arguments.epsilon.unwrap_or(1e-3 * scale);
+    let epsilon = arguments.epsilon.map_or_else(|| default_epsilon(problem.problem()), Ok)?;
     let control = Control {
         plans: options.picture.is_some() || options.coupling.is_some(),
         ..options.starts.control(&arguments.common, epsilon)

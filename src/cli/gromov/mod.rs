@@ -216,7 +216,8 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     if arguments.picture.is_some() {
         picture::check(problem, spaces)?;
     }
-    let epsilon = arguments.epsilon.or(described.epsilon).unwrap_or(1e-3 * problem.scale());
+    let given = arguments.epsilon.or(described.epsilon);
+    let epsilon = given.map_or_else(|| default_epsilon(problem), Ok)?;
     let control = Control {
         plans: arguments.plans || arguments.coupling.is_some() || arguments.picture.is_some(),
         ..arguments.starts.control(&arguments.common, epsilon)
@@ -341,4 +342,15 @@ fn write(arguments: &Arguments, described: &Described, best: &Solution) -> Resul
         picture::write(path, &described.problem, &grids, 0, best)?;
     }
     Ok(())
+}
+
+/// A thousandth of the square of the mean distance.
+pub(super) fn default_epsilon(problem: &Problem) -> Result<f64> {
+    match 1e-3 * problem.scale() {
+        0.0 => {
+            let problem = "all distances are zero: none is small beside them";
+            Err(Error::parameter("--epsilon", problem, "give one"))
+        }
+        epsilon => Ok(epsilon),
+    }
 }

@@ -101,7 +101,11 @@ impl SpaceOptions {
     pub(in crate::cli) fn fused(&self, kinds: usize, host: &Engine) -> Result<Fused> {
         let label_costs = match &self.label_costs {
             Some(path) => inputs::read_costs(path, host)?,
-            None => Array2::from_shape_fn((kinds, kinds), |(i, j)| f64::from(u8::from(i != j))),
+            None => {
+                let bytes = 8 * (kinds as u64).saturating_mul(kinds as u64);
+                host.require("the costs of labels", bytes, "number labels from 0 up, one by one")?;
+                Array2::from_shape_fn((kinds, kinds), |(i, j)| f64::from(u8::from(i != j)))
+            }
         };
         Ok(Fused { alpha: self.alpha, label_costs })
     }

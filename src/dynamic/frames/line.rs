@@ -16,7 +16,7 @@ pub(super) struct LineTransport {
 /// W² = sum (l' - l) (d² + d d' + d'²) / 3,   alpha(z) = 2 ∫ (s - Q_b(F_a(s))) ds
 /// ```
 ///
-/// (spec 5.1 a). O(n).
+/// It takes O(n).
 pub(super) fn transport(a: &[f64], b: &[f64], width: f64) -> LineTransport {
     let count = a.len();
     let mut value = 0.0;

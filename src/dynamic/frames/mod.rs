@@ -1,4 +1,4 @@
-//! What it costs to move the density of another space from frame to frame (spec 5).
+//! What it costs to move the density of another space from frame to frame.
 
 mod exact;
 mod line;
@@ -112,7 +112,7 @@ impl FrameCost {
     }
 
     /// Adds the derivative of the cost by the density, in units of the cells of space and time, at
-    /// the frames inside that [`FrameCost::look`] took (equation 5.1 of the spec).
+    /// the frames inside that [`FrameCost::look`] took.
     pub(super) fn add_gradient(&mut self, layout: &Layout, out: &mut Array) -> Result<()> {
         let points = self.points();
         let inner = self.frames - 2;

@@ -6,7 +6,7 @@ use super::Example;
 use crate::dynamic::{Domain, Problem, Solution};
 use crate::error::Result;
 
-/// What is measured of an example (spec 8). Times are the start and the middle.
+/// What is measured of an example. Times are the start and the middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Measure {
     /// How far the mean path is from a straight one, in both spaces.

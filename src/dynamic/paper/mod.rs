@@ -1,4 +1,4 @@
-//! The examples of the paper (section 6), with the numbers that spec 8 gives them.
+//! The examples of the paper (section 6). Its numbers are lost: these are our own.
 
 mod claims;
 
@@ -10,6 +10,22 @@ use super::{Bins, Domain, Form, Map, Problem};
 use crate::error::{Error, Result};
 
 /// An example of the paper on the unit square.
+///
+/// ```
+/// use gaspard::Engine;
+/// use gaspard::dynamic::paper::Example;
+/// use gaspard::dynamic::{Control, solve};
+///
+/// let example = Example::named("6.2a")?;
+/// let mass = |beta| {
+///     let problem = example.problem([12, 12], 6, example.form, beta)?;
+///     let solution = solve(&problem, &Control::default(), &Engine::cpu(), &mut ())?;
+///     // How much of it is on the hill half way.
+///     Ok::<_, gaspard::Error>(example.measure(&problem, &solution)?[0].1)
+/// };
+/// assert!(mass(1.0)? < 0.2 * mass(0.0)?);
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Example {
     /// Its name: the figure and the panel.

@@ -5,6 +5,15 @@ use std::fmt;
 use crate::error::{Error, Result};
 
 /// Which GPU to open.
+///
+/// ```
+/// use gaspard::{Engine, Selector};
+///
+/// // The device whose name holds this, or the CPU.
+/// let engine = Engine::gpu(Selector::Name("nvidia".into())).unwrap_or_else(|_| Engine::cpu());
+/// println!("{}", engine.description());
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
     /// The best one; a software adapter only where there is no other.

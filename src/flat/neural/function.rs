@@ -11,6 +11,21 @@ const POINTS_AT_ONCE: usize = 1024;
 
 /// The function f: R^d -> R that a network has learned: nearly 1-Lipschitz, and between -1 and 1, or
 /// nearly, so that the integral of f against mu - nu is nearly the flat metric.
+///
+/// ```
+/// use gaspard::Engine;
+/// use gaspard::flat::Cloud;
+/// use gaspard::flat::neural::Training;
+/// use ndarray::array;
+///
+/// let a = Cloud::counting("a", array![[0.0, 0.0], [0.5, 0.0]])?;
+/// let b = Cloud::counting("b", array![[1.0, 1.0]])?;
+/// let training = Training::tight().epochs(20).hidden(&[16, 16]);
+/// let trained = training.solve_batch(&[(&a, &b)], &Engine::cpu(), &mut ())?.swap_remove(0);
+/// let f = trained.function.evaluate(&array![[0.0, 0.0], [2.0, 2.0]])?;
+/// assert!(f.iter().all(|value| value.abs() <= 1.0));
+/// # Ok::<(), gaspard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestFunction {
     /// The shape, with weights that are applied as they are.

@@ -1,4 +1,4 @@
-//! Bounds of many pairs at once, out of their potentials (spec 3.4).
+//! Bounds of many pairs at once, out of their potentials.
 
 use super::pairs::{Pairs, log};
 use crate::error::Result;

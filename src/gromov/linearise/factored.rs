@@ -80,7 +80,8 @@ impl Factored {
         let nowhere = |points: usize| Array2::zeros((points, coordinates));
         let geometry =
             Geometry::points(nowhere(sizes[0]), nowhere(sizes[1]), Cost::SquaredEuclidean)?;
-        let operator = Operator::new(engine, &vec![&geometry; count])?;
+        let mut operator = Operator::new(engine, &vec![&geometry; count])?;
+        operator.absorb(engine);
         let values: Vec<f64> = factors
             .g
             .columns()

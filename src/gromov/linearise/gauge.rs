@@ -2,8 +2,7 @@
 //!
 //! Costs and potentials are thousands of epsilons while their difference, the logarithm of the
 //! plan, is a few dozen: in f32 the potentials would be rounded by more than marginals may be off.
-//! A function of one end of an edge may be added to its costs and to the potential there (spec
-//! 4.7): with the messages of the last solve as that function, all that is still added up at the
+//! A function of one end of an edge may be added to its costs and to the potential there: with the messages of the last solve as that function, all that is still added up at the
 //! ends is small, and only entries of the costs are rounded, the same way for whoever reads them.
 
 use crate::kernels::NEARLY_NOTHING;

@@ -24,8 +24,8 @@ use stored::Stored;
 pub(super) type StartRows<'a> = Box<dyn FnMut(usize, &mut [f64]) + 'a>;
 
 /// A batch of linearised problems that differ in the plan they are linearised at. All costs are
-/// those of the plan scaled to mass 1, so that epsilon and the laws stay as they are (spec 3.1,
-/// divided by the mass).
+/// those of the plan scaled to mass 1, so that epsilon and the laws stay as they are
+/// (proposition 4.7 of the paper, divided by the mass).
 pub(super) struct Linearised {
     pub forest: Forest,
     engine: Engine,

@@ -43,7 +43,7 @@ pub(crate) struct DualStep {
 /// { (b, a) : a + sum_f b_f^T G_f^-1 b_f / 4 <= 0 },  G = Q diag(lambda) Q^T
 /// ```
 ///
-/// (spec 3.2). `metric` has, for every field, all lambda, and with more than one axis Q row by
+/// `metric` has, for every field, all lambda, and with more than one axis Q row by
 /// row, each a number per place. `roots` are those of the last step, or 0, and become the new ones.
 #[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
 pub(crate) fn dual(

@@ -2,7 +2,7 @@
 //!
 //! Every component of the unknown has as many entries as the grid has cells: entry j of the axis
 //! that it is staggered along is the face below cell j. The lowest face of the box is entry 0, the
-//! highest is known and not stored. (spec 2; Papadakis, Peyré and Oudet 2014.)
+//! highest is known and not stored (Papadakis, Peyré and Oudet 2014).
 
 pub(crate) mod cosine;
 pub(crate) mod cosine_product;

@@ -188,7 +188,7 @@ fn lower(r: &[f64], squares: &[f64], a: &mut [f64]) {
     }
 }
 
-/// Where Newton's iteration starts without a last root (spec 3.2).
+/// Where Newton's iteration starts without a last root.
 #[cold]
 fn start(lambdas: &[&[f64]], vectors: &[Vec<f64>], cell: usize) -> f64 {
     let lambdas = || lambdas.iter().map(|lambda| lambda[cell]);

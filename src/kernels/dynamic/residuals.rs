@@ -33,7 +33,7 @@ pub(crate) static SHADER: Shader = shader!(
 const NUMBERS: usize = 8;
 
 /// Sums over all cells, with ~U and ~y the projected points of an iteration and V the primal point
-/// of its dual step (spec 4.5).
+/// of its dual step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Sums {
     /// |V - I ~U|².

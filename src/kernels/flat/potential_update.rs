@@ -41,7 +41,7 @@ pub(crate) struct Potentials {
 }
 
 /// phi <- clamp(phi + omega (-epsilon message - phi), -1, 1) for the problems that are running, the
-/// bias of it, and the pace of the next step (flat metric spec 5.2, 5.3). Step k, from 0, is
+/// bias of it, and the pace of the next step. Step k, from 0, is
 /// over-relaxed by omega = 1 + k / (k + 2), but by no more than `boldest`: as the momentum of
 /// Nesterov's method grows, which asks for no rate of convergence to be known.
 pub(crate) fn potential_update(

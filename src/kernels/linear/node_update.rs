@@ -75,7 +75,7 @@ pub(crate) struct NodeArrays {
 }
 
 /// g <- g + relaxation (g* - g), w <- g + log reference, for the problems that are running; g* is
-/// the exact block update of the law (multi-marginal spec 4.3).
+/// the exact block update of the law.
 pub(crate) fn node_update(
     engine: &Engine,
     node: &mut NodeArrays,

@@ -95,6 +95,11 @@ impl SoftminPoints {
         Ok(Self { blocks: blocks.clone(), cost, dimension, device })
     }
 
+    /// Rows of all problems.
+    pub(crate) fn outputs(&self) -> usize {
+        self.blocks.total_rows()
+    }
+
     /// out_i = log sum_j exp(bias_j - rate c(x_i, y_j)), for the problems that are running.
     /// `x` and `y` hold the points coordinate by coordinate.
     #[expect(clippy::too_many_arguments, reason = "the operands of the formula")]

@@ -66,7 +66,8 @@ pub(super) fn evaluate(
             marginals,
             terms,
             marginal_error,
-            converged: outcome.converged[index],
+            // Where no plan meets the laws, potentials run away, and in the end nothing moves.
+            converged: outcome.converged[index] && marginal_error <= outcome.acceptable,
             interrupted: outcome.interrupted,
             // Annealing was cut short: the potentials belong to a larger epsilon.
             reached_epsilon: epsilon == control.epsilon,
@@ -210,7 +211,7 @@ fn reference_mass(tree: &Tree) -> f64 {
         .product()
 }
 
-/// inf over p of D(p, mu) + <f, p>: the node's share of the dual (spec 4.5).
+/// inf over p of D(p, mu) + <f, p>: the node's share of the dual.
 fn dual_term(law: Law, weights: &Array1<f64>, potential: &[f64], epsilon: f64) -> f64 {
     let carrying = weights.iter().zip(potential).filter(|(weight, _)| **weight > 0.0);
     let terms: Vec<f64> = carrying

@@ -29,7 +29,7 @@ pub(crate) struct Shape {
     /// Parent and child of each edge.
     pub ends: Vec<(usize, usize)>,
     /// Depth-first Gauss-Seidel: every update is an exact block step of the dual, so that the dual
-    /// never falls. (Updating siblings from old messages can diverge; spec 4.4.)
+    /// never falls. (Updating siblings from old messages can diverge.)
     pub sweep: Vec<Move>,
     /// Leaves to root: makes all upward messages.
     pub gather: Vec<Move>,
@@ -147,7 +147,8 @@ impl Forest {
             let geometries: Vec<_> = trees.iter().map(|tree| &*tree.edges[edge].geometry).collect();
             Operator::new(engine, &geometries)
         });
-        let operators = operators.collect::<Result<Vec<_>>>()?;
+        let mut operators = operators.collect::<Result<Vec<_>>>()?;
+        operators.iter_mut().for_each(|operator| operator.absorb(engine));
         Self::with_operators(engine, trees, operators)
     }
 
@@ -184,6 +185,38 @@ impl Forest {
     /// Exponentials in one sweep.
     pub(crate) fn work(&self) -> f64 {
         2.0 * self.edges.iter().map(|edge| edge.operator.work()).sum::<f64>()
+    }
+
+    /// Updates every node once. With `residual`, updates add their residuals to it.
+    pub(crate) fn sweep(
+        &mut self,
+        epsilon: f64,
+        relaxation: f64,
+        mut residual: Option<&mut Array>,
+    ) -> Result<()> {
+        for index in 0..self.shape.sweep.len() {
+            let step = self.shape.sweep[index];
+            self.step(step, epsilon, relaxation, residual.as_deref_mut())?;
+        }
+        Ok(())
+    }
+
+    /// A sweep of measures against themselves, whose two potentials are one: it goes half of the way
+    /// to its update. One after the other, as in [`Forest::sweep`], they would come together at the
+    /// rate at which mass spreads within the measure, which for a small epsilon is slow (Feydy et al.
+    /// 2019, section 3.1).
+    pub(crate) fn mirrored_sweep(
+        &mut self,
+        epsilon: f64,
+        residual: Option<&mut Array>,
+    ) -> Result<()> {
+        let (parent, child) = self.shape.ends[0];
+        self.step(Move::Down { edge: 0 }, epsilon, 1.0, None)?;
+        self.step(Move::Update { node: child }, epsilon, 0.5, residual)?;
+        let ends = self.nodes.get_disjoint_mut([child, parent]);
+        let [from, to] = ends.expect("an edge has two ends").map(|node| &mut node.arrays);
+        self.engine.copy(&from.potential, &mut to.potential)?;
+        self.engine.copy(&from.bias, &mut to.bias)
     }
 
     /// Makes a step at this epsilon. With `residual`, updates add their residuals to it first.

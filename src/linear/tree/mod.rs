@@ -18,7 +18,7 @@ mod solve;
 
 use std::sync::Arc;
 
-use ndarray::Array1;
+use ndarray::{Array1, Axis};
 
 use super::Law;
 use crate::error::{Error, Result};
@@ -28,6 +28,7 @@ use crate::validate::positive;
 pub(crate) use evaluate::NodeValues;
 pub(crate) use forest::{Forest, Move, Shape};
 pub use solution::{Terms, TreeSolution};
+pub(crate) use solve::{Sweeps, solve_with};
 pub use solve::{solve, solve_batch};
 
 /// The measure that a node's entropy is relative to.
@@ -171,6 +172,28 @@ impl Tree {
                 format!("{} x {}, the sizes of its nodes", sizes.0, sizes.1),
                 format!("{} x {}", edge.geometry.shape().0, edge.geometry.shape().1),
             ));
+        }
+        self.check_ways_out(edge)
+    }
+
+    /// Refuses points whose mass has to go somewhere and can go nowhere.
+    fn check_ways_out(&self, edge: &Edge) -> Result<()> {
+        let Geometry::Matrix(costs) = edge.geometry.as_ref() else { return Ok(()) };
+        for (node, axis, name) in [(edge.rows, Axis(0), "row"), (edge.cols, Axis(1), "column")] {
+            let Node { weights, law } = &self.nodes[node];
+            let stuck =
+                |place: usize| costs.index_axis(axis, place).iter().all(|c| c.is_infinite());
+            let carries = |place: &usize| weights[*place] > 0.0;
+            if *law != Law::Fixed {
+                continue;
+            }
+            if let Some(place) = (0..weights.len()).filter(carries).find(|place| stuck(*place)) {
+                return Err(Error::data(
+                    "the costs",
+                    format!("{name} {place} has mass and no pair of finite cost"),
+                    "allow a pair of it, take its mass away, or relax its law",
+                ));
+            }
         }
         Ok(())
     }

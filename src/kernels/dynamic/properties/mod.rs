@@ -1,4 +1,4 @@
-//! The kernels against the formulas of the spec, written out on grids that have all their faces,
+//! The kernels against their formulas, written out on grids that have all their faces,
 //! on both engines.
 
 mod fused;

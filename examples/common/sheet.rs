@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use gaspard::Result;
@@ -12,7 +12,7 @@ use gaspard::report::picture::{Colormap, Style, strip, write_png};
 use ndarray::Array2;
 use serde_json::{Map, Value, json};
 
-use crate::Context;
+use super::Context;
 
 pub struct Sheet {
     name: &'static str,
@@ -23,11 +23,11 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    pub fn new(name: &'static str, out: &Path, context: &Context) -> Self {
+    pub fn new(name: &'static str, context: &Context) -> Self {
         println!("\n=== {name}");
         let mut sheet = Self {
             name,
-            out: out.to_path_buf(),
+            out: context.out.clone(),
             begin: Instant::now(),
             values: Map::new(),
             checks: Vec::new(),

@@ -1,19 +1,22 @@
 //! A geometry on an engine: softmins along it, and couplings applied without being stored.
 
-use ndarray::Array2;
+mod absorbing;
+mod points;
+mod separable;
 
-use super::{Cost, Geometry};
+use super::Geometry;
 use crate::engine::{Array, Engine};
 use crate::error::{Error, Result};
+use crate::kernels::check_length;
 use crate::kernels::linear::coupling_columns::coupling_columns;
-use crate::kernels::linear::coupling_points::{PointPairs, PointSummand, coupling_points};
+use crate::kernels::linear::coupling_points::{PointSummand, coupling_points};
 use crate::kernels::linear::coupling_rows::{Summand, coupling_rows};
-use crate::kernels::linear::softmin_axis::{Axis, softmin_axis};
 use crate::kernels::linear::softmin_columns::SoftminColumns;
-use crate::kernels::linear::softmin_points::SoftminPoints;
 use crate::kernels::linear::softmin_rows::SoftminRows;
 use crate::kernels::tiles::{Blocks, all_running};
-use crate::kernels::{NOTHING, check_length};
+use points::Points;
+use separable::Separable;
+pub(super) use separable::largest_intermediate;
 
 /// Stands for an infinite cost: over any epsilon from 1e-10 to 1e8 it is a score below
 /// [`NEARLY_NOTHING`](crate::kernels::NEARLY_NOTHING), and still an f32.
@@ -51,32 +54,6 @@ enum Kind {
     Separable(Separable),
 }
 
-struct Points {
-    cost: Cost,
-    dimension: usize,
-    x: Array,
-    y: Array,
-    transposed: Blocks,
-    onto_rows: SoftminPoints,
-    onto_cols: SoftminPoints,
-}
-
-struct Separable {
-    axes: Vec<AxisCosts>,
-    batch: usize,
-    scratch: [Array; 2],
-}
-
-/// The costs along one axis in both directions.
-struct AxisCosts {
-    rows: usize,
-    cols: usize,
-    /// (cols, rows): for softmins onto the rows.
-    onto_rows: Array,
-    /// (rows, cols): for softmins onto the columns.
-    onto_cols: Array,
-}
-
 impl Operator {
     /// A batch of geometries on an engine. They are of one kind: matrices of any sizes, points of
     /// one dimension and cost, or one and the same grid pair.
@@ -89,6 +66,14 @@ impl Operator {
         };
         for geometry in geometries {
             geometry.validate()?;
+            let bound = geometry.cost_bound();
+            if bound.is_nan() || bound >= FORBIDDEN {
+                return Err(Error::data(
+                    "the costs",
+                    format!("they go up to {bound:.1e}"),
+                    format!("scale points or costs down: beyond {FORBIDDEN:e} a pair is forbidden"),
+                ));
+            }
         }
         let bytes = geometries.iter().map(|geometry| geometry.bytes(engine)).sum();
         let remedy = match first {
@@ -170,10 +155,15 @@ impl Operator {
         let Kind::Points(points) = &mut self.kind else {
             return Err(Error::data("the geometry", "it has no points", "give points"));
         };
-        check_length("the points of the rows", x.len(), points.x.len())?;
-        check_length("the points of the columns", y.len(), points.y.len())?;
-        engine.write(&mut points.x, x)?;
-        engine.write(&mut points.y, y)
+        points.set(engine, x, y)
+    }
+
+    /// Lets exponentials be kept from one softmin to the next, which is for iterations that make many
+    /// of them: results depend in their last digits on what was computed before.
+    pub(crate) fn absorb(&mut self, engine: &Engine) {
+        if let Kind::Points(points) = &mut self.kind {
+            points.absorb(engine);
+        }
     }
 
     /// The layout of the batch.
@@ -358,242 +348,10 @@ impl Kind {
             (Kind::Matrix { costs, cols, .. }, Side::Cols) => {
                 cols.launch(engine, costs, bias, rate, running, out)
             }
-            (Kind::Points(points), Side::Rows) => {
-                let Points { x, y, onto_rows, .. } = &mut **points;
-                onto_rows.launch(engine, x, y, bias, rate, running, out)
-            }
-            (Kind::Points(points), Side::Cols) => {
-                let Points { x, y, onto_cols, .. } = &mut **points;
-                onto_cols.launch(engine, y, x, bias, rate, running, out)
-            }
+            (Kind::Points(points), _) => points.softmin(engine, onto, rate, bias, running, out),
             (Kind::Separable(separable), _) => {
                 separable.softmin(engine, onto, rate, None, bias, running, out)
             }
         }
     }
-}
-
-impl Points {
-    /// `None` where the batch mixes kinds, dimensions or costs.
-    fn new(
-        engine: &Engine,
-        blocks: &Blocks,
-        geometries: &[&Geometry],
-        dimension: usize,
-        cost: Cost,
-    ) -> Result<Option<Self>> {
-        let (mut x, mut y) = (
-            vec![0.0; blocks.total_rows() * dimension],
-            vec![0.0; blocks.total_cols() * dimension],
-        );
-        for (problem, geometry) in geometries.iter().enumerate() {
-            let Geometry::Points { x: here, y: there, cost: its_cost } = geometry else {
-                return Ok(None);
-            };
-            if here.ncols() != dimension || *its_cost != cost {
-                return Ok(None);
-            }
-            // Differences do not see a common shift, f32 does: centre each problem on its mean.
-            // Not on the sphere, where every vector has length one.
-            let count = (here.nrows() + there.nrows()) as f64;
-            for axis in 0..dimension {
-                let centre = match cost {
-                    Cost::GreatCircle(_) => 0.0,
-                    _ => (here.column(axis).sum() + there.column(axis).sum()) / count,
-                };
-                let place = axis * blocks.total_rows() + blocks.rows[problem];
-                for (x, here) in x[place..].iter_mut().zip(here.column(axis)) {
-                    *x = here - centre;
-                }
-                let place = axis * blocks.total_cols() + blocks.cols[problem];
-                for (y, there) in y[place..].iter_mut().zip(there.column(axis)) {
-                    *y = there - centre;
-                }
-            }
-        }
-        let transposed = blocks.transposed();
-        Ok(Some(Self {
-            cost,
-            dimension,
-            x: engine.upload("points of the rows", &x)?,
-            y: engine.upload("points of the columns", &y)?,
-            onto_rows: SoftminPoints::new(engine, blocks, cost, dimension)?,
-            onto_cols: SoftminPoints::new(engine, &transposed, cost, dimension)?,
-            transposed,
-        }))
-    }
-
-    fn pairs<'a>(&'a self, blocks: &'a Blocks, onto: Side) -> PointPairs<'a> {
-        let (blocks, x, y) = match onto {
-            Side::Rows => (blocks, &self.x, &self.y),
-            Side::Cols => (&self.transposed, &self.y, &self.x),
-        };
-        PointPairs { blocks, cost: self.cost, dimension: self.dimension, x, y }
-    }
-}
-
-impl Separable {
-    fn new(engine: &Engine, axes: &[Array2<f64>], batch: usize) -> Result<Self> {
-        let on_engine = |costs: &Array2<f64>| -> Result<AxisCosts> {
-            let forward: Vec<f64> = costs.iter().map(|cost| cost.min(FORBIDDEN)).collect();
-            let backward: Vec<f64> = costs.t().iter().map(|cost| cost.min(FORBIDDEN)).collect();
-            Ok(AxisCosts {
-                rows: costs.nrows(),
-                cols: costs.ncols(),
-                onto_rows: engine.upload("axis costs", &backward)?,
-                onto_cols: engine.upload("axis costs", &forward)?,
-            })
-        };
-        let scratch = batch * largest_intermediate(axes);
-        Ok(Self {
-            axes: axes.iter().map(on_engine).collect::<Result<_>>()?,
-            batch,
-            scratch: [
-                engine.zeros("grid scratch", scratch)?,
-                engine.zeros("grid scratch", scratch)?,
-            ],
-        })
-    }
-
-    /// The axes in the order they are taken, with the shape of the array around each. The axis
-    /// that shrinks the array most goes first.
-    fn steps(&self, onto: Side) -> Vec<(usize, Axis)> {
-        let sizes = |costs: &AxisCosts| match onto {
-            Side::Rows => (costs.cols, costs.rows),
-            Side::Cols => (costs.rows, costs.cols),
-        };
-        let mut order: Vec<usize> = (0..self.axes.len()).collect();
-        order.sort_by(|&a, &b| {
-            let growth = |axis: usize| {
-                let (from, to) = sizes(&self.axes[axis]);
-                to as f64 / from as f64
-            };
-            growth(a).total_cmp(&growth(b))
-        });
-        let mut lengths: Vec<usize> = self.axes.iter().map(|axis| sizes(axis).0).collect();
-        order
-            .into_iter()
-            .map(|axis| {
-                let (sources, targets) = sizes(&self.axes[axis]);
-                let shape = Axis {
-                    outer: self.batch * lengths[..axis].iter().product::<usize>(),
-                    sources,
-                    targets,
-                    inner: lengths[axis + 1..].iter().product(),
-                    batch: self.batch,
-                };
-                lengths[axis] = targets;
-                (axis, shape)
-            })
-            .collect()
-    }
-
-    /// Softmins axis by axis; along `weighted`, terms are multiplied by the cost.
-    #[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
-    fn softmin(
-        &mut self,
-        engine: &Engine,
-        onto: Side,
-        rate: f64,
-        weighted: Option<usize>,
-        bias: &Array,
-        running: &Array,
-        out: &mut Array,
-    ) -> Result<()> {
-        let steps = self.steps(onto);
-        let (first, end) = (steps[0].1, steps[steps.len() - 1].1);
-        check_length("the bias", bias.len(), first.outer * first.sources * first.inner)?;
-        check_length("the softmin", out.len(), end.outer * end.targets * end.inner)?;
-        let last = steps.len() - 1;
-        let [even, odd] = &mut self.scratch;
-        for (step, (axis, shape)) in steps.into_iter().enumerate() {
-            let costs = match onto {
-                Side::Rows => &self.axes[axis].onto_rows,
-                Side::Cols => &self.axes[axis].onto_cols,
-            };
-            // Results alternate between the two scratch arrays.
-            let (source, target) =
-                if step % 2 == 0 { (&*odd, &mut *even) } else { (&*even, &mut *odd) };
-            let source = if step == 0 { bias } else { source };
-            let target = if step == last { &mut *out } else { target };
-            let weight = weighted == Some(axis);
-            softmin_axis(engine, shape, costs, source, rate, weight, running, target)?;
-        }
-        Ok(())
-    }
-
-    /// Values of either sign, as the difference of two softmins. Not made for inner loops: the
-    /// logarithms of the values are taken on the host.
-    #[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
-    fn apply(
-        &mut self,
-        engine: &Engine,
-        onto: Side,
-        rate: f64,
-        outer: &Array,
-        inner: &Array,
-        values: &Array,
-        running: &Array,
-        out: &mut Array,
-    ) -> Result<()> {
-        let (outer_bias, inner_bias) = (engine.download(outer)?, engine.download(inner)?);
-        let values = engine.download(values)?;
-        let mut softmin = engine.zeros("softmin", outer.len())?;
-        let mut sums = vec![0.0; out.len()];
-        for (values, sums) in values.chunks(inner.len()).zip(sums.chunks_mut(outer.len())) {
-            for sign in [1.0, -1.0] {
-                let part = |value: f64| (sign * value).max(0.0);
-                if values.iter().all(|&value| part(value) == 0.0) {
-                    continue;
-                }
-                let bias: Vec<f64> = values
-                    .iter()
-                    .zip(&inner_bias)
-                    .map(|(&value, bias)| (bias + part(value).ln()).max(NOTHING))
-                    .collect();
-                let bias = engine.upload("bias", &bias)?;
-                self.softmin(engine, onto, rate, None, &bias, running, &mut softmin)?;
-                let logs = engine.download(&softmin)?;
-                for ((sum, log), potential) in sums.iter_mut().zip(logs).zip(&outer_bias) {
-                    *sum += sign * (potential + log).max(NOTHING).exp();
-                }
-            }
-        }
-        engine.write(out, &sums)
-    }
-
-    fn linear(
-        &mut self,
-        engine: &Engine,
-        rate: f64,
-        f: &Array,
-        g: &Array,
-        running: &Array,
-        out: &mut Array,
-    ) -> Result<()> {
-        check_length("the sums", out.len(), f.len())?;
-        let potentials = engine.download(f)?;
-        let mut softmin = engine.zeros("softmin", f.len())?;
-        let mut sums = vec![0.0; f.len()];
-        for axis in 0..self.axes.len() {
-            self.softmin(engine, Side::Rows, rate, Some(axis), g, running, &mut softmin)?;
-            let logs = engine.download(&softmin)?;
-            for ((sum, log), potential) in sums.iter_mut().zip(logs).zip(&potentials) {
-                *sum += (potential + log).max(NOTHING).exp();
-            }
-        }
-        engine.write(out, &sums)
-    }
-}
-
-impl Axis {
-    fn work(&self) -> f64 {
-        self.outer as f64 * self.inner as f64 * self.sources as f64 * self.targets as f64
-    }
-}
-
-/// Numbers in the largest array between two axes, in either direction, for one problem.
-pub(super) fn largest_intermediate(axes: &[Array2<f64>]) -> usize {
-    // Each axis may have been taken or not: bound by the longer side of each.
-    axes.iter().map(|axis| axis.nrows().max(axis.ncols())).product()
 }

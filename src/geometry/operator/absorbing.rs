@@ -1,0 +1,83 @@
+//! When exponentials are worth keeping.
+
+use super::Side;
+use crate::engine::{Array, Engine};
+use crate::error::{Error, Result};
+use crate::kernels::absorbed::Absorbed;
+
+/// Softmins from exponentials that are kept, on the CPU, for iterations that call again and again with
+/// one epsilon and biases that settle.
+#[derive(Default)]
+pub(super) struct Absorbing {
+    kept: Option<(f64, Absorbed)>,
+    /// The rate of the last softmins, and how many of them were computed from points.
+    rate: f64,
+    calls: usize,
+    /// How many more than usual to wait for, since biases moved on too far before.
+    patience: usize,
+}
+
+impl Absorbing {
+    /// Beyond this, 32 MiB, what is kept would be read from memory, and be more than all else.
+    pub(super) const MOST_PAIRS: u64 = 1 << 22;
+    /// Softmins at one epsilon before exponentials are kept.
+    const USUAL: usize = 2;
+    /// To wait for longer would be to give up.
+    const MOST_PATIENCE: usize = 64;
+
+    /// Costs have changed.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// True if the softmin was made of what is kept.
+    pub(super) fn softmin(
+        &mut self,
+        engine: &Engine,
+        onto: Side,
+        rate: f64,
+        bias: &Array,
+        out: &mut Array,
+    ) -> Result<bool> {
+        let Some((kept_rate, kept)) = &self.kept else { return Ok(false) };
+        if *kept_rate == rate {
+            let (bias, out) = (bias.host()?, out.host_mut()?);
+            let name = "linear/softmin_points";
+            if engine.run_twin(name, || kept.softmin(onto == Side::Rows, bias, out))? {
+                return Ok(true);
+            }
+            self.patience = (2 * self.patience).clamp(Self::USUAL, Self::MOST_PATIENCE);
+        }
+        (self.kept, self.calls) = (None, 0);
+        Ok(false)
+    }
+
+    /// After a softmin that was computed from points: true where it is time to keep exponentials.
+    pub(super) fn pays(&mut self, rate: f64) -> bool {
+        if self.rate != rate {
+            (self.rate, self.calls, self.patience) = (rate, 0, 0);
+        }
+        self.calls += 1;
+        self.calls > Self::USUAL + self.patience
+    }
+
+    /// Keeps the exponentials of these anchors; where there is no room for them, waits.
+    pub(super) fn keep(
+        &mut self,
+        engine: &Engine,
+        rate: f64,
+        rows: Vec<f64>,
+        columns: Vec<f64>,
+        costs: impl Fn(usize, &mut [f64]) + Sync,
+    ) -> Result<()> {
+        self.calls = 0;
+        match Absorbed::new(engine, rate, rows, columns, costs) {
+            Ok(absorbed) => self.kept = Some((rate, absorbed)),
+            Err(Error::Limit { .. } | Error::OutOfMemory { .. }) => {
+                self.patience = Self::MOST_PATIENCE;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
