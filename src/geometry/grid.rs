@@ -17,7 +17,6 @@ use crate::error::{Error, Result};
 pub struct Grid {
     shape: Vec<usize>,
     spacing: f64,
-    centre: Vec<f64>,
 }
 
 impl Grid {
@@ -49,7 +48,7 @@ impl Grid {
                 "give the side of a cell",
             ));
         }
-        Ok(Self { shape: shape.to_vec(), spacing, centre: vec![0.5; shape.len()] })
+        Ok(Self { shape: shape.to_vec(), spacing })
     }
 
     /// Cells along each axis.
@@ -80,7 +79,7 @@ impl Grid {
     /// Cell centres along one axis.
     pub fn axis(&self, axis: usize) -> Vec<f64> {
         let cells = self.shape[axis];
-        let first = self.centre[axis] - 0.5 * (cells as f64 - 1.0) * self.spacing;
+        let first = 0.5 - 0.5 * (cells as f64 - 1.0) * self.spacing;
         (0..cells).map(|cell| first + cell as f64 * self.spacing).collect()
     }
 

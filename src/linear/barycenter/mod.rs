@@ -65,7 +65,7 @@ pub struct BarycenterSolution {
     pub interrupted: bool,
     /// Iterations: one softmin to the support and one back for every input.
     pub iterations: usize,
-    /// The residual of the stop test.
+    /// The residual that the stop test asked for.
     pub tolerance: f64,
     /// The epsilon reached.
     pub epsilon: f64,

@@ -57,7 +57,7 @@ pub struct TreeSolution {
     pub reached_epsilon: bool,
     /// Sweeps over the tree.
     pub iterations: usize,
-    /// The residual of the stop test.
+    /// The residual that the stop test asked for.
     pub tolerance: f64,
     /// (iteration, residual) at every stop test of the final epsilon.
     pub trace: Vec<(usize, f64)>,
