@@ -19,8 +19,14 @@ mod free_support;
 mod gromov;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
+#[path = "cli/json.rs"]
+mod json;
 #[path = "cli/killed.rs"]
 mod killed;
+#[path = "cli/meaning.rs"]
+mod meaning;
+#[path = "cli/outputs.rs"]
+mod outputs;
 #[path = "cli/refusals.rs"]
 mod refusals;
 #[path = "cli/separate.rs"]
@@ -50,12 +56,25 @@ fn devices_are_listed_for_people_and_machines() {
 #[test]
 fn every_command_explains_itself_with_an_example() {
     let place = Workplace::new();
-    for command in
-        ["transport", "barycenter", "tree", "dynamic", "separate", "tdoa", "simulate", "devices"]
-    {
+    for command in [
+        "transport",
+        "barycenter",
+        "tree",
+        "gromov",
+        "transfer",
+        "dynamic",
+        "flat",
+        "separate",
+        "tdoa",
+        "simulate",
+        "demo",
+        "bench",
+        "check",
+        "devices",
+    ] {
         let help = place.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
-        assert!(help.stdout.contains("Example:"), "{command}");
+        assert!(help.stdout.contains("Examples:"), "{command}");
         assert!(help.stdout.contains(&format!("gaspard {command}")), "{command}");
     }
     let all = place.run(&["--help"]).stdout;

@@ -42,7 +42,11 @@ impl DelaySearch {
     }
 
     /// Refuses searches that cannot find anything in this recording.
-    pub(crate) fn check(&self, recording: &Recording) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for too many sources, and for lags and distances that the recording has no
+    /// room for; [`Error::Shape`] for one microphone, [`Error::Data`] for a silent one.
+    pub fn check(&self, recording: &Recording) -> Result<()> {
         permutation::check(self.sources)?;
         at_least_two(recording)?;
         if self.max_lag == 0 || self.max_lag >= recording.len() {
@@ -80,6 +84,14 @@ impl DelaySearch {
         let remedy = "look for fewer sources, or allow a larger max_lag or a smaller min_distance";
         Error::data("the recording", problem, remedy)
     }
+}
+
+/// Sources in the order of their delays: at microphone 2, and where these are equal at the next.
+pub(crate) fn order(delays: ArrayView2<'_, f64>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..delays.nrows()).collect();
+    let row = |source: usize| delays.row(source).to_vec();
+    order.sort_by(|a, b| row(*a).partial_cmp(&row(*b)).expect("delays are numbers"));
+    order
 }
 
 /// Refuses a recording of one microphone.

@@ -110,8 +110,9 @@ impl Mouth {
         Self { rate, range, scale, pitch: range.1, phase: 0.0, formants: VOWELS[7] }
     }
 
+    /// At least one: at rates of a few hertz speech would not get on.
     fn samples(&self, seconds: f64) -> usize {
-        (seconds * self.rate).round() as usize
+        ((seconds * self.rate).round() as usize).max(1)
     }
 
     fn pause(&self, seconds: f64, speech: &mut Vec<f64>) {
@@ -197,5 +198,19 @@ impl Resonator {
         let output = (1.0 - turn + squared) * input + turn * self.last[0] - squared * self.last[1];
         self.last = [output, self.last[0]];
         output
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speech_at_any_rate_is_as_long_as_asked_for() {
+        for rate in [1, 3, 10, 100, 8000] {
+            let speech = Speaker::new(Voice::Low).seed(1).speak(rate, 50);
+            assert_eq!(speech.len(), 50);
+            assert!(speech.iter().all(|sample| sample.is_finite()), "{rate}: {speech}");
+        }
     }
 }

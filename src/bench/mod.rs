@@ -132,7 +132,6 @@ enum Scale {
 /// What a case needs to know.
 struct Context<'a> {
     engine: &'a Engine,
-    ceilings: Ceilings,
     scale: Scale,
     quick: bool,
 }
@@ -177,7 +176,8 @@ impl Timed {
 /// ```
 ///
 /// # Errors
-/// Any fault of the device, and [`crate::Error::Limit`] for a device without room for a case.
+/// [`Error::Parameter`] where no case has this name, any fault of the device, and
+/// [`crate::Error::Limit`] for a device without room for a case.
 pub fn run(
     engine: &Engine,
     options: &Options,
@@ -188,16 +188,22 @@ pub fn run(
         Some(DeviceKind::Software) => Scale::Software,
         Some(_) => Scale::Gpu,
     };
-    let context = Context { engine, ceilings: ceilings(engine)?, scale, quick: options.quick };
     let filter = options.filter.as_deref().unwrap_or_default().to_lowercase();
-    let mut rows = Vec::new();
-    let cases =
+    let lists =
         [kernels::cases, gromov::cases, dynamic::cases, flat::cases, audio::cases, solves::cases];
-    for case in cases.into_iter().flat_map(|list| list(&context)) {
-        if !case.name.to_lowercase().contains(&filter) {
-            continue;
-        }
-        let row = context.row(case.name, (case.run)(&context)?);
+    let context = Context { engine, scale, quick: options.quick };
+    let mut cases: Vec<Case> = lists.into_iter().flat_map(|list| list(&context)).collect();
+    let mut names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
+    names.dedup();
+    cases.retain(|case| case.name.to_lowercase().contains(&filter));
+    if cases.is_empty() {
+        let problem = format!("no case has {filter:?} in its name");
+        return Err(Error::parameter("NAME", problem, format!("there are: {}", names.join("; "))));
+    }
+    let ceilings = ceilings(engine)?;
+    let mut rows = Vec::new();
+    for case in cases {
+        let row = case_row(&ceilings, case.name, (case.run)(&context)?);
         let flow = observe(&row);
         rows.push(row);
         if flow.is_break() {
@@ -211,7 +217,7 @@ pub fn run(
         commit: std::env::var("GASPARD_COMMIT").ok(),
         clock: if clock::is_of_the_device(engine)? { "device timestamps" } else { "wall clock" }
             .to_owned(),
-        ceilings: context.ceilings,
+        ceilings,
         rows,
     })
 }
@@ -222,20 +228,19 @@ impl Case {
     }
 }
 
-impl Context<'_> {
-    fn row(&self, name: String, timed: Timed) -> Row {
-        let Timed { size, counts, seconds } = timed;
-        let median = clock::median(&seconds);
-        let bound = counts.and_then(|counts| self.ceilings.bound(&counts));
-        Row {
-            name,
-            size,
-            counts: counts.unwrap_or_default(),
-            seconds: median,
-            best_seconds: seconds.into_iter().reduce(f64::min).unwrap_or(f64::NAN),
-            roofline: bound.map(|(_, seconds)| seconds),
-            binding: bound.map(|(binding, _)| binding),
-            fraction: bound.map(|(_, seconds)| seconds / median),
-        }
+/// What a case took, beside what it could take at best.
+fn case_row(ceilings: &Ceilings, name: String, timed: Timed) -> Row {
+    let Timed { size, counts, seconds } = timed;
+    let median = clock::median(&seconds);
+    let bound = counts.and_then(|counts| ceilings.bound(&counts));
+    Row {
+        name,
+        size,
+        counts: counts.unwrap_or_default(),
+        seconds: median,
+        best_seconds: seconds.into_iter().reduce(f64::min).unwrap_or(f64::NAN),
+        roofline: bound.map(|(_, seconds)| seconds),
+        binding: bound.map(|(binding, _)| binding),
+        fraction: bound.map(|(_, seconds)| seconds / median),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use gaspard::io::npy;
 use gaspard::report::animation::{self, Playback};
-use gaspard::report::picture::{Colormap, Scale, Style, Upscale, save_png, strip, write_png};
+use gaspard::report::picture::{Scale, Style, Upscale, save_png, strip, write_png};
 use gaspard::report::record::{Results, RunRecord};
 use gaspard::{
     Barycenter, BarycenterSolution, Cost, Engine, Error, Geometry, Grid, Measure, Result, Support,
@@ -13,17 +13,18 @@ use gaspard::{
 use ndarray::{ArrayD, Axis, stack};
 use serde::Serialize;
 
+use super::given::Given;
 use super::gromov::barycenter::GromovOptions;
-use super::gromov::{self, SpaceOptions, Surface};
+use super::gromov::{self, ENTROPIC_OPTIONS, LABEL_OPTIONS, SpaceOptions};
 use super::inputs::{self, Input};
-use super::options::{Common, MassOption};
+use super::options::{Annealing, Colours, Common, MassOption};
 use super::outputs;
 use super::session::Session;
 use super::status::Status;
 use super::watch::Watch;
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard barycenter heart.png star.png --weights 0.3,0.7 --debiased --out mean.png
       Writes mean.png: 30 % heart, 70 % star.
 
@@ -46,7 +47,20 @@ const SECONDS_PER_FRAME: f64 = 0.1;
 /// entropic cost of moving the input onto nu. Inputs count with mass 1. Costs are squared
 /// distances; each input fills the unit box: its longest side is 1.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(
+        "Stop after so many sweeps over all potentials, converged or not [default: 10000]. For \
+         gromov and fused: plans [default: 300], and with --points rounds [default: 200]"
+    )),
+    mut_arg("tolerance", |arg| arg.help(
+        "Stop when the marginals are off by at most this: L1, for a mass of 1; 0 to use all \
+         iterations [default: 1e-6 on the CPU; on a GPU 1e-5, or where rounding to f32 keeps it \
+         from falling further]. For gromov and fused, when the plan changes by at most this: L1, \
+         for a mass of 1, where 2 is everything [default: 1e-3 on the CPU, 1e-2 on a GPU]; with \
+         --points, when the distances change by at most this, relatively [default: 1e-5, with --epsilon as without --points]"
+    ))
+)]
 pub(super) struct Arguments {
     /// Pictures, or .npy densities of 1 to 3 axes
     #[arg(required = true, value_name = "INPUT")]
@@ -72,7 +86,7 @@ pub(super) struct Arguments {
     /// blurred to a Gaussian of variance epsilon / 2, unless --debiased [default: 1e-3]. Else in
     /// squared distances [default: 1e-3 of the square of the mean distance; with --points 0, which
     /// is for exact plans, by conditional gradient on the CPU]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, alias = "reg", value_name = "NUMBER", allow_negative_numbers = true)]
     pub(super) epsilon: Option<f64>,
     /// Take the entropic blur out
     #[arg(long)]
@@ -80,8 +94,7 @@ pub(super) struct Arguments {
     /// Write the barycenter as a picture: one pixel a cell for 2 axes, bars for 1, slices for 3.
     /// With --points: the distances as FILE.npy; or as FILE.npz distances, masses, places (points
     /// in the plane that nearly have these distances) and with labels label_shares
-    #[arg(long, value_name = "FILE", required_unless_present_any =
-          ["npy", "json", "animation", "frames_npy", "picture", "coupling"])]
+    #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
     /// Write the barycenter as an array on its support, summing to 1
     #[arg(long, value_name = "FILE.npy")]
@@ -124,33 +137,6 @@ pub(super) enum Metric {
     Fused,
 }
 
-/// `--colours`, in clap's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Colours {
-    /// Black to white
-    Grey,
-    /// White to black
-    Paper,
-    /// White to dark blue
-    Ink,
-    /// Black over purple and orange to pale yellow
-    Magma,
-    /// Purple over green to yellow
-    Viridis,
-}
-
-impl From<Colours> for Colormap {
-    fn from(colours: Colours) -> Self {
-        match colours {
-            Colours::Grey => Self::Grey,
-            Colours::Paper => Self::Paper,
-            Colours::Ink => Self::Ink,
-            Colours::Magma => Self::Magma,
-            Colours::Viridis => Self::Viridis,
-        }
-    }
-}
-
 /// The JSON of a run.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -191,27 +177,38 @@ impl Arguments {
         Style::new(colours.into()).upscale(Upscale::Factor(self.enlarge))
     }
 
-    /// Refuses what only spaces have.
-    fn check_wasserstein(&self) -> Result<()> {
-        let SpaceOptions { space, read_as, distance, law, rho, labels, .. } = &self.spaces;
-        let given = [
-            ("--space", *space != Surface::Plane),
-            ("--as", read_as.is_some()),
-            ("--distance", *distance != Cost::Euclidean),
-            ("--law", !law.is_empty()),
-            ("--rho", rho.is_some()),
-            ("--labels", !labels.is_empty()),
-            ("--picture", self.gromov.picture.is_some()),
-            ("--coupling", self.gromov.coupling.is_some()),
-            ("--points", self.points.is_some()),
-        ];
-        match given.into_iter().find(|(_, given)| *given) {
-            None => Ok(()),
-            Some((option, _)) => Err(Error::parameter(
-                option,
-                "Wasserstein barycenters have no use for it",
-                "add --metric gromov or --metric fused, or leave it out",
-            )),
+    /// Refuses what only spaces have, and numbers outside their domain.
+    fn check_wasserstein(&self, given: &Given) -> Result<()> {
+        let remedy = "add --metric gromov or --metric fused, or leave it out";
+        let spaces = ["space", "as", "distance", "law", "rho", "picture", "coupling", "points"];
+        let others = ["reference", "seeds", "support-labels"];
+        let entropic = ENTROPIC_OPTIONS.into_iter().filter(|option| *option != "annealing");
+        let odd: Vec<_> =
+            spaces.into_iter().chain(others).chain(LABEL_OPTIONS).chain(entropic).collect();
+        given.refuse_unless(&odd, "Wasserstein barycenters", remedy)?;
+        self.annealing().control(self.epsilon.unwrap_or(EPSILON)).validate()
+    }
+
+    /// How entropy comes down, with every metric.
+    fn annealing(&self) -> &Annealing {
+        &self.gromov.starts.annealing
+    }
+
+    /// All files that are read.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let labels = self.spaces.labels.iter().chain(&self.spaces.label_costs);
+        let labels = labels.chain(&self.gromov.support_labels);
+        self.inputs.iter().chain(labels).map(PathBuf::as_path)
+    }
+
+    /// Refuses pictures of this barycenter that would be too large.
+    pub(super) fn check_pictures(&self, shape: &[usize]) -> Result<()> {
+        let count = self.frames.map_or(1, |frames| frames as usize);
+        let (strip, animation) = self.frame_files();
+        let strip = if strip.is_some() { count } else { 1 };
+        match self.out.is_some() || animation.is_some() {
+            true => self.style().check_size(shape, strip),
+            false => Ok(()),
         }
     }
 
@@ -231,7 +228,7 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     arguments.check_endings()?;
     if arguments.metric != Metric::Wasserstein {
         if arguments.debiased {
@@ -239,26 +236,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
             return Err(Error::parameter("--debiased", problem, "leave it out"));
         }
         return match arguments.points {
-            Some(points) => gromov::free_support::run(arguments, points as usize),
-            None => gromov::barycenter::run(arguments),
+            Some(points) => gromov::free_support::run(arguments, given, points as usize),
+            None => gromov::barycenter::run(arguments, given),
         };
     }
-    arguments.check_wasserstein()?;
+    arguments.check_wasserstein(given)?;
     let epsilon = arguments.epsilon.unwrap_or(EPSILON);
     let (strip_file, animation_file) = arguments.frame_files();
     let files =
         [&arguments.out, &arguments.npy, &arguments.frames_npy, &strip_file, &animation_file];
     let files = files.into_iter().flatten().map(PathBuf::as_path);
-    let mut session = Session::begin(&arguments.common, Some(epsilon), files)?;
+    let mut session = Session::begin(&arguments.common, arguments.files(), files)?;
     let measures = read(arguments, &session)?;
     let grid = support(arguments, &measures)?;
     inputs::require_room(&session.host(), "the support", grid.shape())?;
+    arguments.check_pictures(grid.shape())?;
     let weights = arguments.weights();
     let problem = Barycenter::of(&measures.iter().collect::<Vec<_>>())
         .weights(&weights)
         .support(Support::Grid(grid.clone()))
         .debiased(arguments.debiased)
-        .control(arguments.common.control(epsilon));
+        .control(arguments.annealing().control(epsilon));
     problem.validate()?;
     session.lap("read");
 

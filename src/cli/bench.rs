@@ -2,16 +2,20 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use gaspard::bench::{self, Options, Row};
+use gaspard::report::record::RunRecord;
 use gaspard::{EngineOptions, Result};
+use serde::Serialize;
 
 use super::device::Choice;
+use super::options::parse_bytes;
 use super::status::Status;
 use super::{interrupt, outputs};
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard bench --quick
   gaspard bench dynamic --device gpu
   gaspard bench softmin --json bench.json";
@@ -28,28 +32,41 @@ pub(super) struct Arguments {
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// The device to measure: auto, cpu, gpu, a number from `gaspard devices`, or a part of a name
-    #[arg(long, value_name = "auto|cpu|gpu|N|NAME", default_value = "auto")]
+    #[arg(short, long, value_name = "auto|cpu|gpu|N|NAME", default_value = "auto")]
     device: Choice,
     /// The same as NAME
-    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    #[arg(long, value_name = "NAME", conflicts_with = "name", hide = true)]
     filter: Option<String>,
     /// Smaller sizes and fewer repetitions
     #[arg(long)]
     quick: bool,
+    /// Refuse to hold more bytes of arrays than this, for example 2GiB [default: what the device
+    /// has]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    memory_limit: Option<u64>,
     /// Write the measurements as JSON; - for stdout instead of the table
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
     /// Say nothing while measuring
-    #[arg(long)]
+    #[arg(short, long)]
     quiet: bool,
 }
 
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    report: &'a bench::Report,
+    record: RunRecord,
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<Status> {
-    let on_stdout = arguments.json.as_deref().is_some_and(|path| path.as_os_str() == "-");
+    let started = SystemTime::now();
+    let on_stdout = arguments.json.as_deref().is_some_and(outputs::is_stdout);
     if let Some(path) = arguments.json.as_deref().filter(|_| !on_stdout) {
-        outputs::check(&[path])?;
+        outputs::check(&[], &[path])?;
     }
-    let options = EngineOptions { profile: true, ..EngineOptions::default() };
+    let memory_limit = arguments.memory_limit;
+    let options = EngineOptions { profile: true, memory_limit, ..EngineOptions::default() };
     let (engine, line) = arguments.device.open(&options)?;
     if !arguments.quiet {
         outputs::complain("bench", &line);
@@ -67,7 +84,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     if let Some(path) = &arguments.json {
-        outputs::write_json(path, &report)?;
+        let record = outputs::record(&engine, started);
+        outputs::write_json(path, &Report { report: &report, record })?;
     }
     if !on_stdout {
         outputs::print(&bench::table(&report))?;

@@ -2,17 +2,20 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use gaspard::check::{self, Row};
+use gaspard::report::record::RunRecord;
 use gaspard::{EngineOptions, Error, Result};
 use serde::Serialize;
 
 use super::device::Choice;
+use super::options::parse_bytes;
 use super::status::Status;
 use super::{interrupt, outputs};
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard check
   gaspard check --device 1 --seed 7 --json check.json";
 
@@ -25,16 +28,20 @@ Example:
 pub(super) struct Arguments {
     /// The device to check: gpu (the best; a software adapter where there is no other), a number
     /// from `gaspard devices`, or a part of a name
-    #[arg(long, value_name = "gpu|N|NAME", default_value = "gpu")]
+    #[arg(short, long, value_name = "gpu|N|NAME", default_value = "gpu")]
     device: Choice,
     /// Seed of the inputs
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
-    /// Write the cases as JSON; - for stdout instead of the table
-    #[arg(long, value_name = "FILE|-")]
+    /// Refuse to hold more bytes of arrays than this, for example 2GiB [default: what the device
+    /// has]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    memory_limit: Option<u64>,
+    /// Write the cases as JSON; - or nothing for stdout instead of the table
+    #[arg(long, value_name = "FILE|-", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
-    /// Print the cases that failed, and no others
-    #[arg(long)]
+    /// Print the cases that failed, and nothing else
+    #[arg(short, long)]
     quiet: bool,
 }
 
@@ -45,6 +52,7 @@ struct Report<'a> {
     seed: u64,
     passed: bool,
     cases: Vec<Case<'a>>,
+    record: RunRecord,
 }
 
 #[derive(Serialize)]
@@ -59,12 +67,17 @@ struct Case<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Status> {
-    if let Some(path) = arguments.json.as_deref().filter(|path| path.as_os_str() != "-") {
-        outputs::check(&[path])?;
+    let started = SystemTime::now();
+    let on_stdout = arguments.json.as_deref().is_some_and(outputs::is_stdout);
+    if let Some(path) = arguments.json.as_deref().filter(|_| !on_stdout) {
+        outputs::check(&[], &[path])?;
     }
-    let on_stdout = arguments.json.as_deref().is_some_and(|path| path.as_os_str() == "-");
-    let (engine, line) = arguments.device.open(&EngineOptions::default())?;
-    outputs::complain("check", &line);
+    let memory_limit = arguments.memory_limit;
+    let options = EngineOptions { memory_limit, ..EngineOptions::default() };
+    let (engine, line) = arguments.device.open(&options)?;
+    if !arguments.quiet {
+        outputs::complain("check", &line);
+    }
     interrupt::listen();
     let rows = check::run(&engine, arguments.seed, &mut |row| {
         if !on_stdout
@@ -84,6 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
             seed: arguments.seed,
             passed: failed == 0,
             cases: rows.iter().map(Case::from).collect(),
+            record: RunRecord { seed: arguments.seed, ..outputs::record(&engine, started) },
         };
         outputs::write_json(path, &report)?;
     }
@@ -97,7 +111,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
             "do not trust its results, and please report the table with that of `gaspard devices`",
         ));
     }
-    outputs::complain("check", &format!("all {} cases agree with the CPU", rows.len()));
+    if !arguments.quiet {
+        outputs::complain("check", &format!("all {} cases agree with the CPU", rows.len()));
+    }
     Ok(Status::Done)
 }
 

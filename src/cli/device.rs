@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::str::FromStr;
 
 use gaspard::engine::DeviceKind;
-use gaspard::{Engine, EngineOptions, Result, Selector};
+use gaspard::{Engine, EngineOptions, Error, Result, Selector};
 
 /// What `--device` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl FromStr for Choice {
 
     /// What is no keyword and no number is taken for a part of a name.
     fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
-        Ok(match text {
+        Ok(match text.to_lowercase().as_str() {
             "auto" => Self::Auto,
             "cpu" => Self::Cpu,
             "gpu" => Self::Gpu(Selector::Best),
@@ -33,6 +33,17 @@ impl FromStr for Choice {
 }
 
 impl Choice {
+    /// Refuses a GPU for what always runs on the CPU.
+    pub(super) fn require_cpu(&self, what: &str) -> Result<()> {
+        match self {
+            Self::Auto | Self::Cpu => Ok(()),
+            Self::Gpu(_) => {
+                let problem = format!("{what} always runs on the CPU");
+                Err(Error::parameter("--device", problem, "leave it out"))
+            }
+        }
+    }
+
     /// Opens the device, and says in one line which one it is.
     pub(super) fn open(&self, options: &EngineOptions) -> Result<(Engine, String)> {
         let engine = match self {
@@ -62,6 +73,8 @@ mod tests {
         let choice = |text: &str| text.parse::<Choice>().unwrap();
         assert_eq!(choice("auto"), Choice::Auto);
         assert_eq!(choice("cpu"), Choice::Cpu);
+        assert_eq!(choice("CPU"), Choice::Cpu);
+        assert_eq!(choice("Auto"), Choice::Auto);
         assert_eq!(choice("gpu"), Choice::Gpu(Selector::Best));
         assert_eq!(choice("1"), Choice::Gpu(Selector::Index(1)));
         assert_eq!(choice("radeon"), Choice::Gpu(Selector::Name("radeon".into())));

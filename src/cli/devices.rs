@@ -1,17 +1,18 @@
 //! `gaspard devices`: what there is to run on.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use gaspard::engine::{DeviceInfo, DeviceKind};
 use gaspard::error::bytes;
-use gaspard::report::record::kind_name;
+use gaspard::report::record::{RunRecord, kind_name};
 use gaspard::{Engine, Result};
 use serde::Serialize;
 
 use super::outputs;
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard devices
   gaspard transport a.npy b.npy --device 0";
 
@@ -34,6 +35,7 @@ struct Report {
     auto: String,
     cpu: Cpu,
     devices: Vec<Device>,
+    record: RunRecord,
 }
 
 #[derive(Serialize)]
@@ -72,8 +74,9 @@ impl From<DeviceInfo> for Device {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    if let Some(path) = arguments.json.as_deref().filter(|path| path.as_os_str() != "-") {
-        outputs::check(&[path])?;
+    let started = SystemTime::now();
+    if let Some(path) = arguments.json.as_deref().filter(|path| !outputs::is_stdout(path)) {
+        outputs::check(&[], &[path])?;
     }
     let found = Engine::devices();
     let real = found.iter().find(|info| info.usable && info.kind != DeviceKind::Software);
@@ -84,6 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         },
         devices: found.into_iter().map(Device::from).collect(),
+        record: outputs::record(&Engine::cpu(), started),
     };
     match &arguments.json {
         Some(path) => outputs::write_json(path, &report),

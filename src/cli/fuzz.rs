@@ -47,7 +47,7 @@ pub fn words(text: &str) {
     if text.starts_with("gaussian:")
         && let Ok(source) = dynamic::source::Source::read(text, MassOption::Light)
     {
-        source.on(domain).ok();
+        source.on(domain, false).ok();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Inputs: pictures, densities, points and weights, each refused by name where it is unusable.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use gaspard::geometry::sphere;
@@ -30,6 +31,10 @@ impl Input {
             "npy" => npy::read(path)?,
             "npz" => {
                 let problem = "it is an archive of arrays; save the one that is meant as .npy";
+                return Err(Error::file(path, problem));
+            }
+            "csv" | "tsv" | "txt" | "dat" | "mat" | "h5" | "json" if path.is_file() => {
+                let problem = "neither an array nor a picture; save it as .npy with numpy.save";
                 return Err(Error::file(path, problem));
             }
             _ => read_density(path, mass)?.into_dyn(),
@@ -131,9 +136,13 @@ pub(super) fn read_points(path: &Path) -> Result<Array2<f64>> {
     Input::read(path, Mass::default())?.points()
 }
 
-/// A text that is no longer than any is.
+/// The text in a file that is no longer than any is; `expected` is what to say where there is none.
 pub(super) fn read_text(path: &Path, expected: &str) -> Result<String> {
-    let problem = |error: std::io::Error| Error::file(path, format!("cannot be read: {error}"));
+    let problem = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Error::file(path, "no such file; check the path"),
+        ErrorKind::InvalidData => Error::file(path, expected),
+        _ => Error::file(path, format!("cannot be read: {error}")),
+    };
     let found = std::fs::metadata(path).map_err(problem)?;
     if !found.is_file() || found.len() > MOST_BYTES_OF_TEXT {
         return Err(Error::file(path, expected));

@@ -6,12 +6,14 @@ mod barycenter;
 mod bench;
 mod check;
 mod demo;
+mod described;
 mod device;
 mod devices;
 mod dynamic;
 mod flat;
 #[cfg(fuzzing)]
 pub mod fuzz;
+mod given;
 mod gromov;
 mod inputs;
 mod interrupt;
@@ -29,8 +31,9 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use given::Given;
 use status::Status;
 
 const EXIT_CODES: &str = "\
@@ -69,17 +72,21 @@ enum Command {
 
 /// Reads the command line, does what it says, and tells how that went.
 pub(crate) fn run() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Barycenter(arguments) => barycenter::run(&arguments),
-        Command::Transport(arguments) => transport::run(&arguments),
+    let command = Cli::command();
+    let matches = command.clone().get_matches();
+    let given = Given::of(&command, &matches);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match cli.command {
+        Command::Barycenter(arguments) => barycenter::run(&arguments, &given),
+        Command::Transport(arguments) => transport::run(&arguments, &given),
         Command::Tree(arguments) => tree::run(&arguments),
-        Command::Gromov(arguments) => gromov::run(&arguments),
-        Command::Transfer(arguments) => transfer::run(&arguments),
-        Command::Dynamic(arguments) => dynamic::run(&arguments),
-        Command::Flat(arguments) => flat::run(&arguments),
-        Command::Separate(arguments) => separate::run(&arguments),
-        Command::Tdoa(arguments) => tdoa::run(&arguments),
-        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Gromov(arguments) => gromov::run(&arguments, &given),
+        Command::Transfer(arguments) => transfer::run(&arguments, &given),
+        Command::Dynamic(arguments) => dynamic::run(&arguments, &given),
+        Command::Flat(arguments) => flat::run(&arguments, &given),
+        Command::Separate(arguments) => separate::run(&arguments, &given),
+        Command::Tdoa(arguments) => tdoa::run(&arguments, &given),
+        Command::Simulate(arguments) => simulate::run(&arguments, &given),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -96,8 +103,6 @@ pub(crate) fn run() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! The options of every command that computes.
+//! Options that several commands have.
 
 use std::path::PathBuf;
 
@@ -7,6 +7,7 @@ use gaspard::gromov;
 use gaspard::io::image::Mass;
 use gaspard::linear::Control;
 use gaspard::linear::tree::Reference;
+use gaspard::report::picture::Colormap;
 use gaspard::{Engine, EngineOptions};
 use serde::{Deserialize, Serialize};
 
@@ -19,35 +20,22 @@ pub(super) struct Common {
     /// Where to run: auto (a real GPU if there is one, else the CPU), cpu (f64), gpu (f32; a
     /// software adapter where there is no other), a number from `gaspard devices`, or a part of a
     /// name
-    #[arg(long, value_name = "auto|cpu|gpu|N|NAME", default_value = "auto")]
+    #[arg(short, long, value_name = "auto|cpu|gpu|N|NAME", default_value = "auto")]
     pub device: Choice,
-    /// Seed of everything random; recorded even where nothing is
+    /// Seed of all that is random: starts, networks, particles, voices and noise. The same seed
+    /// gives the same results; where nothing is random it is only written into the record
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
-    /// Stop after so many iterations, converged or not: sweeps over all potentials, or for
-    /// Gromov-Wasserstein linearised problems [default: 10000; Gromov-Wasserstein 300; dynamic 2000,
-    /// with coupled spaces 4000]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_iterations: Option<u64>,
-    /// Stop when the marginals are off by at most this: L1, for a mass of 1; 0 to use all
-    /// iterations [default: 1e-6 on the CPU; on a GPU 1e-5, or where rounding to f32 keeps it from
-    /// falling further]. For Gromov-Wasserstein, when the plan changes by at most this [default:
-    /// 1e-3 on the CPU, 1e-2 on a GPU]; for dynamic transport, when both relative residuals are at
-    /// most this [default: 1e-3; in the Kantorovich form 1e-2]
-    #[arg(long, value_name = "ERROR", allow_negative_numbers = true)]
-    pub tolerance: Option<f64>,
-    /// Come down to epsilon from a large one by this factor from stage to stage; 1 for no annealing
-    #[arg(long, value_name = "FACTOR", default_value_t = 4.0, allow_negative_numbers = true)]
-    pub annealing: f64,
     /// Refuse to hold more bytes of arrays than this, for example 2GiB [default: what the device
     /// has]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub memory_limit: Option<u64>,
-    /// Write results and the record of the run as JSON; - for stdout
+    /// Write results and the record of the run as JSON; - for stdout. Fields are explained in
+    /// docs/json.md
     #[arg(long, value_name = "FILE|-")]
     pub json: Option<PathBuf>,
     /// Say nothing on stderr but warnings and errors
-    #[arg(long)]
+    #[arg(short, long)]
     pub quiet: bool,
     /// Measure every kernel; the table goes to stderr and into the record
     #[arg(long)]
@@ -68,33 +56,103 @@ impl Common {
             ..EngineOptions::default()
         }
     }
+}
 
+/// When an iteration ends. What is counted and what is measured is for each command to say, with
+/// `mut_arg`.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Iteration")]
+pub(super) struct Iterating {
+    /// Stop after so many iterations, converged or not
+    #[arg(long, value_name = "NUMBER", alias = "numItermax",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    max_iterations: Option<u64>,
+    /// Stop when the residual is at most this; 0 to use all iterations
+    #[arg(long, value_name = "ERROR", alias = "stopThr", allow_negative_numbers = true)]
+    pub tolerance: Option<f64>,
+}
+
+impl Iterating {
+    /// `--max-iterations`, where it is given.
+    pub(super) fn iterations(&self) -> Option<usize> {
+        self.max_iterations.map(|iterations| usize::try_from(iterations).unwrap_or(usize::MAX))
+    }
+}
+
+/// How an iteration with entropy comes down to its epsilon, and when it ends.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Iteration")]
+pub(super) struct Annealing {
+    #[command(flatten)]
+    pub iterating: Iterating,
+    /// Come down to epsilon from a large one by this factor from stage to stage; 1 for no annealing
+    #[arg(long, value_name = "FACTOR", default_value_t = 4.0, allow_negative_numbers = true)]
+    annealing: f64,
+}
+
+impl Annealing {
     /// The control that these options describe, at this epsilon.
     pub(super) fn control(&self, epsilon: f64) -> Control {
         let defaults = Control::new(epsilon);
         Control {
-            tolerance: self.tolerance,
-            max_iterations: self.iterations().unwrap_or(defaults.max_iterations),
+            tolerance: self.iterating.tolerance,
+            max_iterations: self.iterating.iterations().unwrap_or(defaults.max_iterations),
             annealing: self.annealing,
             ..defaults
         }
     }
 
     /// The control of a Gromov-Wasserstein solve that these options describe.
-    pub(super) fn gromov_control(&self, epsilon: f64) -> gromov::Control {
+    pub(super) fn gromov_control(&self, epsilon: f64, seed: u64) -> gromov::Control {
         let defaults = gromov::Control::new(epsilon);
         gromov::Control {
-            tolerance: self.tolerance,
-            max_iterations: self.iterations().unwrap_or(defaults.max_iterations),
+            tolerance: self.iterating.tolerance,
+            max_iterations: self.iterating.iterations().unwrap_or(defaults.max_iterations),
             annealing: self.annealing,
-            seed: self.seed,
+            seed,
             ..defaults
         }
     }
+}
 
-    /// `--max-iterations`, where it is given.
-    pub(super) fn iterations(&self) -> Option<usize> {
-        self.max_iterations.map(|iterations| usize::try_from(iterations).unwrap_or(usize::MAX))
+/// What iterations of entropic transport count, and what they are stopped by.
+pub(super) const SWEEPS: &str = "Stop after so many sweeps over all potentials, converged or not \
+                                 [default: 10000]";
+pub(super) const MARGINALS: &str = "Stop when the marginals are off by at most this: L1, for a mass \
+                                    of 1; 0 to use all iterations [default: 1e-6 on the CPU; on a \
+                                    GPU 1e-5, or where rounding to f32 keeps it from falling \
+                                    further]";
+/// The same for Gromov-Wasserstein.
+pub(super) const PLANS: &str = "Stop after so many plans, each of one linearised problem, converged \
+                                or not [default: 300]";
+pub(super) const CHANGES: &str = "Stop when the plan changes by at most this: L1, for a mass of 1, \
+                                  where 2 is everything; 0 to use all iterations [default: 1e-3 on \
+                                  the CPU, 1e-2 on a GPU]";
+
+/// `--colours`, in clap's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colours {
+    /// Black to white
+    Grey,
+    /// White to black
+    Paper,
+    /// White to dark blue
+    Ink,
+    /// Black over purple and orange to pale yellow
+    Magma,
+    /// Purple over green to yellow
+    Viridis,
+}
+
+impl From<Colours> for Colormap {
+    fn from(colours: Colours) -> Self {
+        match colours {
+            Colours::Grey => Self::Grey,
+            Colours::Paper => Self::Paper,
+            Colours::Ink => Self::Ink,
+            Colours::Magma => Self::Magma,
+            Colours::Viridis => Self::Viridis,
+        }
     }
 }
 

@@ -31,19 +31,20 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Begins a run: listens for Ctrl-C, and refuses options and outputs that make no sense.
-    pub(super) fn begin<'p>(
+    /// Begins a run: listens for Ctrl-C, and refuses files that cannot be written, or that would
+    /// take the place of what is read.
+    pub(super) fn begin<'i, 'o>(
         common: &'a Common,
-        epsilon: Option<f64>,
-        files: impl IntoIterator<Item = &'p Path>,
+        inputs: impl IntoIterator<Item = &'i Path>,
+        files: impl IntoIterator<Item = &'o Path>,
     ) -> Result<Self> {
         let now = Instant::now();
         let session =
             Self { common, started: SystemTime::now(), begin: now, lap: now, timings: Vec::new() };
-        common.control(epsilon.unwrap_or(1.0)).validate()?;
+        let inputs: Vec<&Path> = inputs.into_iter().collect();
         let mut all: Vec<&Path> = files.into_iter().collect();
-        all.extend(common.json.as_deref().filter(|path| *path != Path::new("-")));
-        outputs::check(&all)?;
+        all.extend(common.json.as_deref().filter(|path| !outputs::is_stdout(path)));
+        outputs::check(&inputs, &all)?;
         if !interrupt::listen() {
             session.warn("Ctrl-C will end this run without results: it cannot be caught here");
         }
@@ -160,10 +161,10 @@ impl<'a> Session<'a> {
         match results.status() {
             Status::Done => self.note(&format!("converged {effort}; {error}")),
             Status::Interrupted => self.warn(&format!("interrupted {effort}; {error}")),
-            Status::NotConverged => self.warn(&format!(
-                "not converged {effort}; {error}, to reach {tolerance:.1e}: allow more \
-                 --max-iterations, or a larger --tolerance or epsilon"
-            )),
+            Status::NotConverged => {
+                let missed = missed(*tolerance, "a larger --tolerance or epsilon");
+                self.warn(&format!("not converged {effort}; {error}{missed}"));
+            }
         }
         if !results.reached_epsilon {
             self.warn(&format!(
@@ -181,10 +182,10 @@ impl<'a> Session<'a> {
         match results.status() {
             Status::Done => self.note(&format!("converged {effort}; {residual}")),
             Status::Interrupted => self.warn(&format!("interrupted {effort}; {residual}")),
-            Status::NotConverged => self.warn(&format!(
-                "not converged {effort}; {residual}, to reach {tolerance:.1e}: allow more \
-                 --max-iterations, or a larger --tolerance"
-            )),
+            Status::NotConverged => {
+                let missed = missed(tolerance, "a larger --tolerance");
+                self.warn(&format!("not converged {effort}; {residual}{missed}"));
+            }
         }
     }
 
@@ -235,22 +236,29 @@ impl<'a> Session<'a> {
             self.note(&kernel_table(kernels, engine.bytes_peak()));
         }
         self.timings.push(Timing { phase: "total", seconds: self.begin.elapsed().as_secs_f64() });
-        let arguments = std::env::args_os().map(|text| text.to_string_lossy().into_owned());
         let record = RunRecord {
             seed: self.common.seed,
             timings: self.timings,
             kernels,
-            ..RunRecord::new(engine, arguments.collect(), self.started)
+            ..outputs::record(engine, self.started)
         };
         let json = self.common.json.as_deref();
         if let Some(path) = json {
             outputs::write_json(path, &report(record))?;
         }
-        if json != Some(Path::new("-")) {
+        if !json.is_some_and(outputs::is_stdout) {
             outputs::print_numbers(&results.numbers())?;
         }
         Ok(results.status())
     }
+}
+
+/// What was to be reached and was not, and what to do about it.
+fn missed(tolerance: f64, remedy: &str) -> String {
+    if tolerance == 0.0 {
+        return ": all iterations were used, as --tolerance 0 asks for".to_owned();
+    }
+    format!(", to reach {tolerance:.1e}: allow more --max-iterations, or {remedy}")
 }
 
 fn kernel_table(kernels: &[KernelRecord], peak: u64) -> String {

@@ -2,22 +2,24 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Instant;
 
 use clap::ValueEnum;
 use gaspard::audio::{Recording, Simulation, Speaker, Voice};
 use gaspard::io::wav::{self, Encoding};
 use gaspard::report::record::RunRecord;
 use gaspard::{Error, Result};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 use serde::Serialize;
 
+use super::given::Given;
 use super::options::Common;
 use super::session::Session;
 use super::status::{Status, Summary};
 use super::{outputs, tdoa};
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard simulate a.wav b.wav --delays 700,-412.5 --snr 20 --out mix.wav --images truth
       Two sources, two microphones: the first one reaches microphone 2 after 700 samples.
 
@@ -29,7 +31,12 @@ Example:
 /// Each source reaches each microphone at a delay and with a gain, without walls; white noise is
 /// added. It begins so late that it begins within the recording at every microphone.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("device", |arg| arg.hide(true)),
+    mut_arg("profile", |arg| arg.hide(true)),
+    mut_arg("memory_limit", |arg| arg.hide(true))
+)]
 pub(super) struct Arguments {
     /// The sources: .wav files of one channel, at one rate
     #[arg(value_name = "SOURCE.wav", required_unless_present = "voices")]
@@ -48,7 +55,7 @@ pub(super) struct Arguments {
     )]
     seconds: f64,
     /// Samples per second; files are resampled [default: that of the files; 8000 for voices]
-    #[arg(long, value_name = "HERTZ", value_parser = clap::value_parser!(u32).range(1..=768_000))]
+    #[arg(long, value_name = "HERTZ", value_parser = clap::value_parser!(u32).range(1000..=768_000))]
     rate: Option<u32>,
     /// How many samples later than microphone 1 each source reaches the others: sources separated
     /// by commas, the microphones of one by colons
@@ -64,7 +71,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     microphones: Option<usize>,
     /// What the microphones record, one channel each
-    #[arg(long, value_name = "FILE.wav")]
+    #[arg(short, long, value_name = "FILE.wav")]
     out: PathBuf,
     /// A folder for the sources as microphone 1 hears them: source_1.wav, source_2.wav, ...
     #[arg(long, value_name = "DIR")]
@@ -158,6 +165,8 @@ struct Made {
     gains: Vec<Vec<f64>>,
     snr: Option<f64>,
     noise_variance: f64,
+    /// Of making it.
+    seconds: f64,
     files: Vec<String>,
 }
 
@@ -183,9 +192,18 @@ impl Summary for Made {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     outputs::check_ending("--out", &arguments.out, &["wav"])?;
-    let mut session = Session::begin(&arguments.common, None, [arguments.out.as_path()])?;
+    given.refuse(&["profile", "memory-limit"], "simulate, which runs no kernels")?;
+    arguments.common.device.require_cpu("simulate")?;
+    let image_files = arguments.image_files();
+    if let Some(folder) = &arguments.images {
+        outputs::check_folder("--images", folder)?;
+    }
+    let inputs = arguments.sources.iter().map(PathBuf::as_path);
+    let images = image_files.iter().filter(|path| outputs::has_folder(path));
+    let files = [&arguments.out].into_iter().chain(images).map(PathBuf::as_path);
+    let mut session = Session::begin(&arguments.common, inputs, files)?;
     let (rate, sources) = arguments.sources()?;
     session.lap("read");
     let count = sources.len();
@@ -212,21 +230,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     if let Some(snr) = arguments.snr {
         simulation = simulation.snr(snr);
     }
+    let begin = Instant::now();
     let scene = simulation.run()?;
+    let seconds = begin.elapsed().as_secs_f64();
     session.lap("solve");
     let delays = tdoa::listed(&scene.delays, rate, None)?;
-    let mut files = vec![arguments.out.clone()];
-    wav::write(&arguments.out, &scene.mixture, arguments.encoding.into())?;
-    if let Some(folder) = &arguments.images {
-        std::fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
-        for (index, image) in scene.images.rows().into_iter().enumerate() {
-            let path = folder.join(format!("source_{}.wav", index + 1));
-            let image = image.insert_axis(ndarray::Axis(0)).to_owned();
-            let image = Recording::new("a source", rate, image)?;
-            wav::write(&path, &image, arguments.encoding.into())?;
-            files.push(path);
-        }
-    }
+    let image = |(row, path): (ArrayView1<'_, f64>, &PathBuf)| {
+        let image = Recording::new("a source", rate, row.insert_axis(Axis(0)).to_owned())?;
+        Ok((path.clone(), image))
+    };
+    let mut recordings = vec![(arguments.out.clone(), scene.mixture.clone())];
+    let images = scene.images.rows().into_iter().zip(&image_files).map(image);
+    recordings.extend(images.collect::<Result<Vec<_>>>()?);
+    let encoding = arguments.encoding.into();
+    recordings.iter().try_for_each(|(path, sound)| wav::check(path, sound, encoding))?;
+    arguments.images.iter().try_for_each(|folder| outputs::make_folder(folder))?;
+    recordings.iter().try_for_each(|(path, sound)| wav::write(path, sound, encoding))?;
     let made = Made {
         sources: count,
         microphones,
@@ -236,11 +255,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         gains: gains.rows().into_iter().map(|row| row.to_vec()).collect(),
         snr: arguments.snr,
         noise_variance: scene.noise_variance,
-        files: files.iter().map(|path| path.display().to_string()).collect(),
+        seconds,
+        files: recordings.iter().map(|(path, _)| path.display().to_string()).collect(),
     };
-    let seconds = scene.mixture.seconds();
+    let length = scene.mixture.seconds();
     session.note(&format!(
-        "{count} sources at {microphones} microphones, {seconds:.2} s at {rate} Hz, in {}",
+        "{count} sources at {microphones} microphones, {length:.2} s at {rate} Hz, in {}",
         arguments.out.display()
     ));
     let host = session.host();
@@ -248,6 +268,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
 }
 
 impl Arguments {
+    /// Where the sources go, as microphone 1 hears them; nowhere unless they are asked for.
+    fn image_files(&self) -> Vec<PathBuf> {
+        let count = self.voices.map_or(self.sources.len(), usize::from);
+        self.images.as_ref().map_or(Vec::new(), |folder| source_files(folder, count))
+    }
+
     /// The rate, and the samples of every source.
     fn sources(&self) -> Result<(u32, Vec<Array1<f64>>)> {
         let Some(voices) = self.voices else {
@@ -268,6 +294,11 @@ impl Arguments {
         };
         Ok((rate, (0..voices).map(speak).collect()))
     }
+}
+
+/// FOLDER/source_1.wav, FOLDER/source_2.wav, ...
+pub(super) fn source_files(folder: &Path, count: usize) -> Vec<PathBuf> {
+    (1..=count).map(|source| folder.join(format!("source_{source}.wav"))).collect()
 }
 
 /// Files of one channel each, at one rate.

@@ -13,14 +13,15 @@ use gaspard::{Engine, Error, Result};
 use ndarray::Array2;
 use serde::Serialize;
 
+use super::given::Given;
 use super::interrupt;
 use super::options::Common;
-use super::separate::{Found, SearchArguments};
+use super::separate::{Found, SEARCH_OPTIONS, SearchArguments};
 use super::session::Session;
 use super::status::{Status, Summary};
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard tdoa mix.wav --sources 2 --json -
       The delays of two sources at every microphone but the first.
 
@@ -30,7 +31,8 @@ Example:
 /// Time differences of arrival of several sources
 ///
 /// Delays are positive where a source reaches a microphone later than microphone 1. Sources and
-/// microphones count from 1.
+/// microphones count from 1. Sources are in the order of their delays. The search by transport ends
+/// when no delay moves by more than 0.01 frames of 25 ms any more.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Arguments {
@@ -123,9 +125,11 @@ impl Summary for Results {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     let common = &arguments.common;
-    let mut session = Session::begin(common, None, [])?;
+    arguments.check(given)?;
+    let inputs = arguments.files.iter().map(PathBuf::as_path);
+    let mut session = Session::begin(common, inputs, [])?;
     let recording = wav::read_all(&arguments.files)?;
     for remark in recording.remarks() {
         session.warn(&remark.to_string());
@@ -144,12 +148,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     session.lap("solve");
     let microphones = recording.microphones();
     let sources = arguments.sources;
-    session.note(&format!("{sources} sources at {microphones} microphones, in {seconds:.2} s"));
+    let what = format!("{sources} sources at {microphones} microphones");
+    results.found.summarise(&session, &what, seconds);
     results.found.say(&session, common)?;
     session.finish(&engine, &results, |record| Report { results: &results, record })
 }
 
 impl Arguments {
+    /// Refuses options that the method has no use for.
+    fn check(&self, given: &Given) -> Result<()> {
+        if self.method == MethodOption::Transport {
+            given.refuse(&["min-distance"], "--method transport")?;
+            return self.transport.check(given);
+        }
+        let name = "--method gcc-phat and mccc";
+        given.refuse(&SEARCH_OPTIONS, name)?;
+        given.refuse(&["profile", "memory-limit"], name)?;
+        self.common.device.require_cpu(name)
+    }
+
     fn find(
         &self,
         recording: &Recording,

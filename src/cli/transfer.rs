@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use gaspard::gromov::{GridSpace, Problem, Solution, Transfer, propagate, solve};
 use gaspard::io::npz;
 use gaspard::report::gromov::GromovResults;
-use gaspard::report::picture::{Colormap, Scale, Style, strip, write_png};
+use gaspard::report::picture::{Scale, Style, strip, write_png};
 use gaspard::report::record::RunRecord;
 use gaspard::{Error, Result};
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix2};
 use serde::Serialize;
 
-use super::gromov::{SpaceOptions, StartOptions, Surface, default_epsilon};
+use super::given::Given;
+use super::gromov::{LABEL_OPTIONS, SpaceOptions, StartOptions, Surface, default_epsilon};
 use super::inputs::Input;
-use super::options::{Common, MassOption, ReferenceOption};
+use super::options::{CHANGES, Colours, Common, MassOption, PLANS, ReferenceOption};
 use super::outputs;
 use super::session::Session;
 use super::status::Status;
@@ -30,38 +31,53 @@ Examples:
 /// Transfer operators from frame to frame (Gromov-Wasserstein)
 ///
 /// Matches a chain of frames by the distances within them, however they move and turn, and makes of
-/// every plan P the operator K = (diag(r + kappa)^-1 P)^T, r = P 1, which takes mass on one frame to
+/// every plan P the operator K = (diag(r + damping)^-1 P)^T, r = P 1, which takes mass on one frame to
 /// mass on the next. Frames count with mass 1.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(PLANS)),
+    mut_arg("tolerance", |arg| arg.help(CHANGES))
+)]
 pub(super) struct Arguments {
     /// Pictures or .npy densities of two axes, in order; or one .npy of three axes, the frames
     /// along the first
     #[arg(required = true, value_name = "FRAME")]
     frames: Vec<PathBuf>,
     /// Entropic strength, in squared distances [default: 1e-3 of the square of the mean distance]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, alias = "reg", value_name = "NUMBER", allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// What the entropy is relative to
     #[arg(long, value_enum, value_name = "WHICH", default_value = "counting")]
     reference: ReferenceOption,
     /// Damps points that carry almost no mass of the plan: added to its row sums, in units of the
     /// largest
-    #[arg(long, value_name = "NUMBER", default_value_t = 0.0, allow_negative_numbers = true)]
-    kappa: f64,
-    /// Follow this mass on the first frame, an array of its shape; the frame's own without a file
+    #[arg(
+        long,
+        alias = "kappa",
+        value_name = "NUMBER",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
+    damping: f64,
+    /// Follow this mass on the first frame, an array of its shape; the frame's own, scaled to mass
+    /// 1, without a file
     #[arg(long, value_name = "FILE.npy", num_args = 0..=1)]
     propagate: Option<Option<PathBuf>>,
-    /// What should come out, one array a frame or one of three axes: reports the relative L1 error
+    /// What should come out, one array a frame or one of three axes: reports the relative L1 error.
+    /// Scaled to mass 1 where the frame's own mass is followed
     #[arg(long, value_name = "FILE.npy", num_args = 1.., requires = "propagate")]
     truth: Vec<PathBuf>,
     /// Write operator_0, ... (points of the next frame x points of this one), cells_0, ... (the
     /// cell of every point), and with --propagate mass_0, ... on the frames' grids
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(short, long, value_name = "FILE.npz")]
     out: Option<PathBuf>,
     /// Draw the mass that is followed, frame after frame
     #[arg(long, value_name = "FILE.png", requires = "propagate")]
     picture: Option<PathBuf>,
+    /// Colours of the picture [default: magma]
+    #[arg(long, value_enum, value_name = "NAME", requires = "picture")]
+    colours: Option<Colours>,
     #[command(flatten)]
     starts: StartOptions,
     #[command(flatten)]
@@ -88,25 +104,26 @@ struct Report<'a> {
     record: RunRecord,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     for (option, path, ending) in
         [("--out", &arguments.out, "npz"), ("--picture", &arguments.picture, "png")]
     {
         path.iter().try_for_each(|path| outputs::check_ending(option, path, &[ending]))?;
     }
-    if !(arguments.kappa >= 0.0 && arguments.kappa.is_finite()) {
-        let problem = format!("{} is not a number from 0 up", arguments.kappa);
-        return Err(Error::parameter("--kappa", problem, "give for example 1e-3, or 0"));
+    if !(arguments.damping >= 0.0 && arguments.damping.is_finite()) {
+        let problem = format!("{} is not a number from 0 up", arguments.damping);
+        return Err(Error::parameter("--damping", problem, "give for example 1e-3, or 0"));
     }
     let files = [&arguments.out, &arguments.picture].into_iter().flatten().map(PathBuf::as_path);
-    let mut session = Session::begin(&arguments.common, arguments.epsilon, files)?;
+    arguments.check(given)?;
+    let mut session = Session::begin(&arguments.common, arguments.inputs(), files)?;
     let frames = read_frames(arguments, &session)?;
     let followed = arguments
         .propagate
         .as_ref()
         .map(|file| followed_mass(file.as_deref(), &frames[0]))
         .transpose()?;
-    let truth = read_arrays(&arguments.truth, MassOption::default())?;
+    let mut truth = read_arrays(&arguments.truth, MassOption::default())?;
     if !truth.is_empty() && truth.len() != frames.len() {
         let problem = format!("{} arrays for {} frames", truth.len(), frames.len());
         return Err(Error::parameter("--truth", problem, "give one for each frame"));
@@ -116,6 +133,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
             let (expected, found) = (format!("{:?}", frame.shape), format!("{:?}", truth.shape()));
             return Err(Error::shape("an array of --truth", expected, found));
         }
+    }
+    match &arguments.propagate {
+        // A frame counts with mass 1, and so does what should come of it.
+        Some(None) => truth.iter_mut().for_each(|truth| {
+            let mass = truth.sum();
+            *truth /= if mass > 0.0 { mass } else { 1.0 };
+        }),
+        _ => check_masses(followed.as_ref(), &truth, &session),
     }
     let problem = chain(arguments, &frames)?;
     problem.validate()?;
@@ -153,18 +178,46 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         frames: frames.len(),
         sizes: frames.iter().map(|frame| frame.cells.len()).collect(),
         laws: problem.nodes.iter().map(|node| node.law.to_string()).collect(),
-        kappa: arguments.kappa,
+        kappa: arguments.damping,
         masses: way.iter().map(|mass| mass.sum()).collect(),
         errors,
         record,
     })
 }
 
-fn read_frames(arguments: &Arguments, session: &Session) -> Result<Vec<GridSpace>> {
-    if !arguments.spaces.labels.is_empty() {
-        let remedy = "leave them out; gaspard gromov has them";
-        return Err(Error::parameter("--labels", "frames have none", remedy));
+impl Arguments {
+    /// Refuses options that frames have no use for, and numbers outside their domain.
+    fn check(&self, given: &Given) -> Result<()> {
+        given.refuse(&LABEL_OPTIONS, "transfer, whose frames have no labels")?;
+        given.refuse(&["as"], "transfer, which reads arrays as densities")?;
+        if self.spaces.space == Surface::Sphere {
+            given.refuse(&["distance"], "--space sphere")?;
+        }
+        self.starts.control(&self.common, self.epsilon.unwrap_or(1.0)).validate()
     }
+
+    /// All files that are read.
+    fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let followed = self.propagate.iter().flatten();
+        self.frames.iter().chain(&self.truth).chain(followed).map(PathBuf::as_path)
+    }
+}
+
+/// Warns where the mass that is followed and that of the truth differ: the error has that in it.
+fn check_masses(followed: Option<&Array1<f64>>, truth: &[Array2<f64>], session: &Session) {
+    const MUCH: f64 = 0.01;
+    let (Some(followed), Some(truth)) = (followed, truth.first()) else { return };
+    let (followed, truth) = (followed.sum(), truth.sum());
+    if (followed - truth).abs() > MUCH * truth.abs() {
+        let [followed, truth] = [followed, truth].map(outputs::rounded);
+        session.warn(&format!(
+            "the mass to follow is {followed}, that of the truth {truth}: errors have the difference \
+             in them; scale one of them"
+        ));
+    }
+}
+
+fn read_frames(arguments: &Arguments, session: &Session) -> Result<Vec<GridSpace>> {
     let arrays = read_arrays(&arguments.frames, arguments.spaces.mass)?;
     if arrays.len() < 2 {
         return Err(Error::parameter("the frames", "there is only one", "give two or more"));
@@ -243,7 +296,7 @@ fn chain(arguments: &Arguments, frames: &[GridSpace]) -> Result<Problem> {
 fn operators(arguments: &Arguments, best: &Solution) -> Result<Vec<Transfer>> {
     let operators = best.plans.iter().map(|plan| {
         let largest = plan.sum_axis(Axis(1)).iter().copied().fold(0.0, f64::max);
-        Transfer::new(plan, arguments.kappa * largest)
+        Transfer::new(plan, arguments.damping * largest)
     });
     operators.collect()
 }
@@ -274,7 +327,8 @@ fn write(
         npz::write(path, &arrays)?;
     }
     if let Some(path) = &arguments.picture {
-        let style = Style::new(Colormap::Magma).scale(Scale::Quantile(0.995));
+        let colours = arguments.colours.unwrap_or(Colours::Magma);
+        let style = Style::new(colours.into()).scale(Scale::Quantile(0.995));
         write_png(path, &strip(drawn, &style)?)?;
     }
     Ok(())

@@ -141,7 +141,7 @@ impl Problem {
             return Err(Error::data(
                 "the densities",
                 format!("their masses differ by a factor of {:.6}", end / start),
-                "scale them to one mass, or let mass be made and lost",
+                "scale them to one mass (--normalise), or let mass be made and lost (--kappa)",
             ));
         }
         if self.reaction.is_some() && !self.spaces.iter().all(|(space, _)| space.has_particles()) {

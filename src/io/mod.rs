@@ -44,22 +44,14 @@ pub fn atomic_write(
     fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<()> {
     let path = path.as_ref();
+    let target = target(path)?;
+    if is_device(&target) {
+        let opened = OpenOptions::new().write(true).open(&target).map(BufWriter::new);
+        let filled = opened.and_then(|mut out| fill(&mut out).and_then(|()| out.flush()));
+        return filled.map_err(|error| Error::file(path, format!("cannot be written: {error}")));
+    }
     let fail = |error: io::Error| Error::file(path, write_problem(path, &error));
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    match fs::metadata(&target) {
-        Ok(found) if found.is_dir() => return Err(is_folder(path)),
-        Ok(found) if !found.is_file() => {
-            let device = OpenOptions::new().write(true).open(&target).map_err(fail)?;
-            let mut out = BufWriter::new(device);
-            return fill(&mut out).and_then(|()| out.flush()).map_err(fail);
-        }
-        _ => {}
-    }
-    if target.file_name().is_none() {
-        return Err(Error::file(path, "not the name of a file; give one"));
-    }
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let (temporary, file) = create_beside(folder.unwrap_or(Path::new("."))).map_err(fail)?;
+    let (temporary, file) = create_beside(&target).map_err(fail)?;
     let mut out = BufWriter::new(file);
     fill(&mut out)
         .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error))
@@ -73,12 +65,63 @@ pub fn atomic_write(
         })
 }
 
-/// A new, empty file in `folder` under a name that no other writer uses.
-fn create_beside(folder: &Path) -> io::Result<(PathBuf, File)> {
+/// Refuses a file that [`atomic_write`] could not write, and returns where it would: links are
+/// followed, so that two names of one file give one path. Makes a file beside it and removes it.
+///
+/// # Errors
+///
+/// Those of [`atomic_write`].
+///
+/// # Examples
+///
+/// ```
+/// let folder = tempfile::tempdir().unwrap();
+/// assert!(gaspard::io::writable(folder.path().join("new.npy")).is_ok());
+/// assert!(gaspard::io::writable(folder.path().join("absent/new.npy")).is_err());
+/// ```
+pub fn writable(path: impl AsRef<Path>) -> Result<PathBuf> {
+    let path = path.as_ref();
+    let fail = |error: io::Error| Error::file(path, write_problem(path, &error));
+    let target = target(path)?;
+    if is_device(&target) {
+        return Ok(target);
+    }
+    let (temporary, _) = create_beside(&target).map_err(fail)?;
+    fs::remove_file(temporary).map_err(fail)?;
+    Ok(target)
+}
+
+/// True for what is neither a file nor a folder: a terminal, a pipe, `/dev/null`.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// Where a file is in the end: links are followed, and so are those of its folder if it is new.
+fn target(path: &Path) -> Result<PathBuf> {
+    if path.is_dir() {
+        return Err(is_folder(path));
+    }
+    if let Ok(found) = fs::canonicalize(path) {
+        return Ok(found);
+    }
+    let Some(name) = path.file_name() else {
+        return Err(Error::file(path, "not the name of a file; give one"));
+    };
+    let folder = fs::canonicalize(folder_of(path));
+    Ok(folder.map_or(path.to_path_buf(), |folder| folder.join(name)))
+}
+
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A new, empty file in the folder of `target` under a name that no other writer uses.
+fn create_beside(target: &Path) -> io::Result<(PathBuf, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     loop {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!(".gaspard-{}-{count}.tmp", std::process::id()));
+        let path = folder_of(target).join(format!(".gaspard-{}-{count}.tmp", std::process::id()));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             // A run that was killed left it, and this run was given the same process number.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -118,10 +161,19 @@ fn is_folder(path: &Path) -> Error {
 }
 
 fn write_problem(path: &Path, error: &io::Error) -> String {
-    match (error.kind(), path.parent()) {
-        (ErrorKind::NotFound, Some(folder)) => {
-            format!("the folder {} does not exist; create it first", folder.display())
+    let folder = folder_of(path);
+    let name = folder.display();
+    match error.kind() {
+        ErrorKind::NotFound if !folder.exists() => {
+            format!("the folder {name} does not exist; create it first")
         }
+        ErrorKind::NotFound => {
+            format!("the folder {name} takes no files; write into another one")
+        }
+        ErrorKind::PermissionDenied => {
+            format!("nothing may be written into the folder {name}; write into another one")
+        }
+        ErrorKind::NotADirectory => format!("{name} is no folder; give another one"),
         _ => format!("cannot be written: {error}"),
     }
 }

@@ -91,16 +91,26 @@ pub fn read_all(paths: &[impl AsRef<Path>]) -> Result<Recording> {
         let name = path.as_ref().display().to_string();
         if part.rate() != first.rate() {
             let [expected, found] = [first, part].map(|part| format!("{} Hz", part.rate()));
+            let found = format!("{found}; resample one of the files");
             return Err(Error::shape(format!("the rate of {name}"), expected, found));
         }
         if part.len() != first.len() {
             let [expected, found] = [first, part].map(|part| format!("{} samples", part.len()));
+            let found = format!("{found}; cut the files to the time that all of them have");
             return Err(Error::shape(format!("the length of {name}"), expected, found));
         }
     }
     let views: Vec<_> = parts.iter().map(Recording::channels).collect();
     let channels = concatenate(Axis(0), &views).expect("the lengths were compared");
     Recording::new("the recording", first.rate(), channels)
+}
+
+/// Refuses a recording that [`write()`] could not write, before anything is written.
+///
+/// # Errors
+/// Those of [`write()`] but for faults of the file.
+pub fn check(path: impl AsRef<Path>, recording: &Recording, encoding: Encoding) -> Result<()> {
+    spec(path.as_ref(), recording, encoding).map(|_| ())
 }
 
 /// Writes a recording with all its channels, whole or not at all.
@@ -125,6 +135,16 @@ pub fn read_all(paths: &[impl AsRef<Path>]) -> Result<Recording> {
 /// cannot be written.
 pub fn write(path: impl AsRef<Path>, recording: &Recording, encoding: Encoding) -> Result<()> {
     let path = path.as_ref();
+    let spec = spec(path, recording, encoding)?;
+    // Lengths come first in such files, and are known last.
+    let mut content = Cursor::new(Vec::new());
+    encode(&mut content, spec, recording.channels().t())
+        .map_err(|error| Error::file(path, problem(&error)))?;
+    super::atomic_write(path, |out| io::Write::write_all(out, content.get_ref()))
+}
+
+/// How a recording is to be written, if it can be.
+fn spec(path: &Path, recording: &Recording, encoding: Encoding) -> Result<WavSpec> {
     let (bits_per_sample, sample_format) = match encoding {
         Encoding::Integer(bits @ (16 | 24 | 32)) => (bits, SampleFormat::Int),
         Encoding::Integer(bits) => {
@@ -149,11 +169,7 @@ pub fn write(path: impl AsRef<Path>, recording: &Recording, encoding: Encoding) 
         let problem = format!("{} channels", recording.microphones());
         Error::data(path.display().to_string(), problem, "write several files")
     })?;
-    let spec = WavSpec { channels, sample_rate: recording.rate(), bits_per_sample, sample_format };
-    // Lengths come first in such files, and are known last.
-    let mut content = Cursor::new(Vec::new());
-    encode(&mut content, spec, samples.t()).map_err(|error| Error::file(path, problem(&error)))?;
-    super::atomic_write(path, |out| io::Write::write_all(out, content.get_ref()))
+    Ok(WavSpec { channels, sample_rate: recording.rate(), bits_per_sample, sample_format })
 }
 
 fn encode(

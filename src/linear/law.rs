@@ -74,7 +74,7 @@ impl Law {
     }
 
     /// The least and the greatest mass that a marginal may have where mu has this mass.
-    pub(crate) fn masses(self, mass: f64) -> (f64, f64) {
+    pub fn masses(self, mass: f64) -> (f64, f64) {
         match self {
             Self::Fixed => (mass, mass),
             Self::Range { low, high } => (low * mass, high * mass),

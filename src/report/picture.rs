@@ -206,6 +206,56 @@ impl Style {
         Self { gamma, ..self }
     }
 
+    /// Refuses a picture of so many densities of this shape side by side that would be too large,
+    /// before there is anything to draw.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`strip`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gaspard::report::picture::{Style, Upscale};
+    ///
+    /// let style = Style::default().upscale(Upscale::Factor(1000));
+    /// assert!(style.check_size(&[16, 16], 1).is_ok());
+    /// assert!(style.check_size(&[64, 64], 9).is_err());
+    /// ```
+    pub fn check_size(&self, shape: &[usize], count: usize) -> Result<()> {
+        self.check()?;
+        if shape.contains(&0) {
+            return Err(undrawable(shape));
+        }
+        let (width, height) = match *shape {
+            [length] => (self.pitch(length).1, BARS_HEIGHT as usize),
+            [height, width] => self.enlarged(width, height),
+            [depth, height, width] => {
+                let (_, width, height) = slice_grid(depth, height, width);
+                self.enlarged(width, height)
+            }
+            _ => return Err(undrawable(shape)),
+        };
+        let across = width.saturating_add(STRIP_GAP).saturating_mul(count) - STRIP_GAP;
+        size(across, height).map(|_| ())
+    }
+
+    /// The pixels of a bar, and those of all bars of a density of so many values.
+    fn pitch(&self, length: usize) -> (usize, usize) {
+        let bars = length.div_ceil(length.div_ceil(MOST_BARS));
+        let pitch = match self.upscale {
+            Upscale::Automatic => (BARS_WIDTH / bars).max(1),
+            Upscale::Factor(factor) => factor as usize,
+        };
+        (pitch, bars.saturating_mul(pitch))
+    }
+
+    /// The pixels of so many values.
+    fn enlarged(&self, width: usize, height: usize) -> (usize, usize) {
+        let factor = self.factor(width, height);
+        (width.saturating_mul(factor), height.saturating_mul(factor))
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         if !(self.gamma > 0.0 && self.gamma.is_finite()) {
             return Err(Error::parameter("gamma", format!("is {}", self.gamma), "use 1 or 0.5"));
@@ -367,8 +417,7 @@ pub(super) fn draw_all(densities: &[ArrayViewD<'_, f64>], style: &Style) -> Resu
 
 fn draw(density: ArrayViewD<'_, f64>, top: f64, style: &Style) -> Result<GrayImage> {
     let shape = density.shape().to_vec();
-    let fail =
-        || Error::shape("the density to draw", "1 to 3 axes with values", format!("{shape:?}"));
+    let fail = || undrawable(&shape);
     if density.is_empty() {
         return Err(fail());
     }
@@ -378,6 +427,10 @@ fn draw(density: ArrayViewD<'_, f64>, top: f64, style: &Style) -> Result<GrayIma
         3 => slices(density.into_dimensionality::<Ix3>().map_err(|_| fail())?, top, style),
         _ => Err(fail()),
     }
+}
+
+fn undrawable(shape: &[usize]) -> Error {
+    Error::shape("the density to draw", "1 to 3 axes with values", format!("{shape:?}"))
 }
 
 /// The share of the top that a value reaches, in `[0, 1]`.
@@ -392,11 +445,8 @@ fn bars(density: ArrayView1<'_, f64>, top: f64, style: &Style) -> Result<GrayIma
         .axis_chunks_iter(Axis(0), run)
         .map(|values| share(values.iter().copied().fold(0.0, f64::max), top))
         .collect();
-    let pitch = match style.upscale {
-        Upscale::Automatic => (BARS_WIDTH / shares.len()).max(1),
-        Upscale::Factor(factor) => factor as usize,
-    };
-    let (width, height) = size(shares.len().saturating_mul(pitch), BARS_HEIGHT as usize)?;
+    let (pitch, across) = style.pitch(density.len());
+    let (width, height) = size(across, BARS_HEIGHT as usize)?;
     // Thin bars would drown in the gaps between them; they form an area instead.
     let gap = if pitch < 8 { 0 } else { 1 };
     Ok(GrayImage::from_fn(width, height, |x, y| {
@@ -416,9 +466,7 @@ fn pixels(density: ArrayView2<'_, f64>, top: f64, style: &Style) -> Result<GrayI
 fn slices(density: ArrayView3<'_, f64>, top: f64, style: &Style) -> Result<GrayImage> {
     let (depth, height, width) = density.dim();
     let count = depth.min(MOST_SLICES);
-    let columns = (count as f64).sqrt().ceil() as usize;
-    let across = |cells: usize, side: usize| (side + 1).saturating_mul(cells) - 1;
-    let (all_width, all_height) = (across(columns, width), across(count.div_ceil(columns), height));
+    let (columns, all_width, all_height) = slice_grid(depth, height, width);
     let (pixel_width, pixel_height) = size(all_width, all_height)?;
     let mut all = GrayImage::from_pixel(pixel_width, pixel_height, Luma([GAP_LEVEL]));
     for cell in 0..count {
@@ -429,6 +477,14 @@ fn slices(density: ArrayView3<'_, f64>, top: f64, style: &Style) -> Result<GrayI
         replace(&mut all, &levels(slice, top, style), corner.0, corner.1);
     }
     enlarge(&all, style.factor(all_width, all_height))
+}
+
+/// How many slices are side by side, and the pixels of all of them with the lines between.
+fn slice_grid(depth: usize, height: usize, width: usize) -> (usize, usize, usize) {
+    let count = depth.min(MOST_SLICES);
+    let columns = (count as f64).sqrt().ceil() as usize;
+    let across = |cells: usize, side: usize| (side + 1).saturating_mul(cells) - 1;
+    (columns, across(columns, width), across(count.div_ceil(columns), height))
 }
 
 /// One pixel per value; the caller has checked the size.
@@ -455,7 +511,7 @@ fn size(width: usize, height: usize) -> Result<(u32, u32)> {
         return Err(Error::data(
             "the picture",
             format!("would have {width} x {height} pixels"),
-            "use a smaller upscale factor, or draw fewer or smaller densities",
+            "enlarge it less, or draw fewer or smaller densities",
         ));
     }
     Ok((width as u32, height as u32))

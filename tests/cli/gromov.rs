@@ -318,7 +318,7 @@ fn what_makes_no_sense_is_refused() {
         ("barycenter a.npy b.npy a.npy --metric gromov --frames 3 --npy m.npy", 2, "takes two"),
         ("transfer a.npy", 2, "only one"),
         ("transfer a.npy zero.npy", 1, "frame 1: it has no mass"),
-        ("transfer a.npy b.npy --kappa=-1", 2, "kappa"),
+        ("transfer a.npy b.npy --kappa=-1", 2, "--damping"),
         ("transfer a.npy b.npy --propagate zero.npy", 1, "shape of the first frame"),
         ("transfer a.npy b.npy --propagate --truth a.npy zero.npy", 1, "array of --truth"),
     ] {

@@ -174,3 +174,19 @@ fn motions_leave_their_densities() {
     assert_eq!((&json["interrupted"], &json["converged"]), (&true.into(), &false.into()));
     assert!((place.unpack("o.npz", "rho").mean().unwrap() - 1.0).abs() < 1e-12);
 }
+
+#[test]
+fn separation_says_that_it_was_stopped() {
+    let place = Workplace::new();
+    let scene = "simulate --voices 2 --seconds 20 --delays 300,-700 --out mix.wav";
+    place.results(&scene.split(' ').collect::<Vec<_>>());
+    let line = "separate mix.wav --sources 2 --method mnmf --out found --json o.json";
+    let ran = interrupted(&place, &line.split(' ').collect::<Vec<_>>());
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    assert!(ran.stderr.contains("warning: interrupted after"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("found, in"), "no word of success: {}", ran.stderr);
+    let json = std::fs::read_to_string(place.path("o.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(&json["interrupted"], &true);
+    assert!(place.holds("found/source_2.wav"));
+}

@@ -24,6 +24,7 @@ fn workplace() -> Workplace {
     place.picture("white.png", 5, 5, |_, _| 255);
     place.text("text.png", "this is no picture");
     place.text("text.npy", "this is no array");
+    place.text("table.csv", "0,1\n");
     let start = std::fs::read(place.path("x.npy")).unwrap();
     std::fs::write(place.path("short.npy"), &start[..start.len() - 5]).unwrap();
     std::fs::create_dir(place.path("folder")).unwrap();
@@ -51,6 +52,11 @@ const CASES: &[(&str, i32, &str)] = &[
     ("transport short.npy x.npy", 1, "short.npy: cut short"),
     ("transport folder x.npy", 1, "folder"),
     ("barycenter text.png white.png --out o.png", 1, "text.png: not a picture"),
+    ("transport table.csv x.npy", 1, "save it as .npy"),
+    ("tree missing.json", 1, "missing.json: no such file; check the path"),
+    ("tree x.npy", 1, "x.npy: not a description in JSON"),
+    ("flat --pairwise x.npy --out o.npy", 1, "x.npy: neither a folder nor a list"),
+    ("flat --pairwise missing --out o.npy", 1, "missing: no such file"),
     // Values.
     ("transport nan.npy x.npy", 1, "nan.npy: a coordinate of point 1 is NaN"),
     ("transport infinite.npy x.npy", 1, "infinite.npy: a coordinate of point 1 is inf"),
@@ -94,7 +100,7 @@ const CASES: &[(&str, i32, &str)] = &[
     ("barycenter d.npy d.npy --out o.png --epsilon 1e-300", 2, "epsilon: 1e-300 is tiny"),
     ("transport x.npy x.npy --tolerance nan", 2, "tolerance: NaN is not a number from 0 up"),
     ("transport x.npy x.npy --tolerance -1", 2, "tolerance: -1 is not a number from 0 up"),
-    ("transport x.npy x.npy --annealing 0.5", 2, "annealing: 0.5 is less than 1"),
+    ("transport x.npy x.npy --annealing 0.5", 2, "annealing: 0.5 is neither 1"),
     ("transport x.npy x.npy --max-iterations 0", 2, "--max-iterations"),
     ("transport x.npy x.npy --law-a kl:-1", 2, "rho = -1 is not a positive number"),
     ("transport x.npy x.npy --law-a tv:inf", 2, "rho = inf is not a positive number"),
@@ -109,6 +115,16 @@ const CASES: &[(&str, i32, &str)] = &[
     ("barycenter d.npy d.npy --out o.png --support 0", 2, "--support"),
     ("barycenter d.npy d.npy --out o.png --support 4x4", 2, "--support: it has 2 axes"),
     ("barycenter d.npy d.npy --out o.png --frames 1", 2, "--frames"),
+    ("transport x.npy x.npy --law-a range:2,3", 2, "a mass of 2 to 3 and B one of 1 to 1"),
+    ("gromov x.npy x.npy --law sticky", 2, "sticky is not a law; use fixed, kl:RHO or free"),
+    ("gromov x.npy x.npy --law range:1,2", 2, "no quadratic form"),
+    (
+        "gromov x.npy x.npy --tolerance -1",
+        2,
+        "tolerance: -1 is not a number from 0 up; give the change",
+    ),
+    ("flat x.npy x.npy --tolerance -1", 2, "tolerance: -1 is not a positive number; give how near"),
+    ("flat x.npy x.npy --method exact --device gpu", 2, "always runs on the CPU"),
     // Options that contradict each other.
     ("transport x.npy", 2, "<B>"),
     ("transport", 2, "<A>"),
@@ -120,11 +136,11 @@ const CASES: &[(&str, i32, &str)] = &[
     ("transport --cost-matrix C.npy --divergence", 2, "--divergence"),
     ("transport d.npy d.npy --weights-a d1.npy --as density", 2, "weights of its own"),
     ("transport d1.npy d1.npy --cost-matrix C.npy --weights-a d1.npy", 2, "--weights-a"),
-    ("barycenter d.npy d.npy", 2, "--out"),
     ("barycenter d.npy d.npy --out o.png --npy o.png", 2, "o.png"),
     // Devices.
     ("transport x.npy x.npy --device 99", 2, "no such device: GPU 99"),
     ("transport x.npy x.npy --device abacus", 2, "no such device: a GPU named `abacus`"),
+    ("transport x.npy x.npy --exact --device gpu", 2, "always runs on the CPU"),
     // Memory.
     ("transport --cost-matrix C.npy --memory-limit 100", 1, "the cost matrix C.npy needs 800 B"),
     ("transport wide.npy wide.npy --as density --memory-limit 1KiB", 1, "only 1.0 KiB can be had"),

@@ -119,6 +119,8 @@ fn what_makes_no_sense_is_refused() {
         ("short.wav --sources 2", 1, "0.05 s"),
         ("nan.wav --sources 1", 1, "NaN"),
         ("tone.wav --sources 7", 2, "use 1 to 6"),
+        ("tone.wav --sources 9999999999999", 2, "use 1 to 6"),
+        ("tone.wav --sources 2 --max-lag 9000", 2, "max-lag: 9000 samples"),
         ("tone.wav --sources 2 --block 0", 2, "block: 0 s"),
         ("tone.wav --sources 2 --noise pink", 2, "pink"),
         ("tone.wav --sources 2 --noise -1", 2, "noise: a variance of -1"),

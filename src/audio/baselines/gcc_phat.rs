@@ -1,11 +1,11 @@
 //! Generalised cross-correlation with phase transform.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use rustfft::num_complex::Complex64;
 
 use super::pairs::Pairs;
 use crate::audio::correlation::Correlation;
-use crate::audio::delays::DelaySearch;
+use crate::audio::delays::{self, DelaySearch};
 use crate::audio::permutation;
 use crate::audio::recording::Recording;
 use crate::error::Result;
@@ -23,7 +23,7 @@ const FLOOR: f64 = 1e-12;
 /// ```
 ///
 /// with parabolas between quarters of a sample (Knapp and Carter 1976). Sources are in the order of
-/// their peaks at microphone 2. Peaks of further microphones belong to the source with whose delays
+/// their delays at microphone 2. Peaks of further microphones belong to the source with whose delays
 /// at the microphones between they agree best: by the sum of |c| of those pairs at the differences
 /// of delays.
 ///
@@ -61,7 +61,7 @@ pub fn gcc_phat(recording: &Recording, search: &DelaySearch) -> Result<Array2<f6
         let (order, _) = permutation::best(count, agreement);
         (0..count).for_each(|source| delays[[source, microphone]] = found[order[source]]);
     }
-    Ok(delays)
+    Ok(delays.select(Axis(0), &delays::order(delays.view())))
 }
 
 /// The correlation of phases.

@@ -1,13 +1,13 @@
 //! The multichannel cross-correlation coefficient.
 
 use nalgebra::DMatrix;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
 
 use super::pairs::Pairs;
 use crate::audio::correlation::Correlation;
-use crate::audio::delays::DelaySearch;
+use crate::audio::delays::{self, DelaySearch};
 use crate::audio::recording::Recording;
 use crate::error::{Error, Result};
 
@@ -55,11 +55,10 @@ pub fn mccc(recording: &Recording, search: &DelaySearch) -> Result<Array2<f64>> 
             }
         })
         .collect::<Result<_>>()?;
+    let ordered = |found: Array2<f64>| found.select(Axis(0), &delays::order(found.view()));
     if microphones == 2 {
-        return Ok(Array2::from_shape_fn(
-            (count, 2),
-            |(k, l)| if l == 0 { 0.0 } else { peaks[0][k] },
-        ));
+        let delay = |(k, l): (usize, usize)| if l == 0 { 0.0 } else { peaks[0][k] };
+        return Ok(ordered(Array2::from_shape_fn((count, 2), delay)));
     }
     let starts = u32::try_from(microphones - 1).ok().and_then(|power| count.checked_pow(power));
     let Some(starts) = starts.filter(|starts| *starts <= MOST_STARTS) else {
@@ -84,7 +83,7 @@ pub fn mccc(recording: &Recording, search: &DelaySearch) -> Result<Array2<f64>> 
     if chosen.len() < count {
         return Err(search.too_few(microphones - 1, chosen.len()));
     }
-    Ok(Array2::from_shape_fn((count, microphones), |(k, l)| chosen[k][l]))
+    Ok(ordered(Array2::from_shape_fn((count, microphones), |(k, l)| chosen[k][l])))
 }
 
 /// Cross-correlations without a weight.

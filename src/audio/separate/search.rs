@@ -8,7 +8,7 @@ use crate::audio::recording::Recording;
 use crate::audio::refine::CrossSpectra;
 use crate::audio::stft::Stft;
 use crate::audio::transport::{Seed, Separation, Solution, TracePoint};
-use crate::audio::{noise, spectrogram};
+use crate::audio::{delays, noise, spectrogram};
 use crate::error::{Error, Result};
 use crate::observer::Observer;
 
@@ -256,9 +256,7 @@ fn loudest(job: &Job<'_>) -> Vec<usize> {
 
 impl Search {
     fn new(solution: Solution, scale: f64) -> Self {
-        let mut order: Vec<usize> = (0..solution.delays.nrows()).collect();
-        let row = |source: usize| solution.delays.row(source).to_vec();
-        order.sort_by(|a, b| row(*a).partial_cmp(&row(*b)).expect("delays are numbers"));
+        let order = delays::order(solution.delays.view());
         Self {
             frames: solution.delays.select(Axis(0), &order) * scale,
             cost: solution.cost,

@@ -6,9 +6,10 @@ mod steps;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use gaspard::{Error, Result};
+use gaspard::report::record::RunRecord;
+use gaspard::{Engine, Error, Result};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use super::{interrupt, outputs};
 use steps::Step;
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard demo --out demo
       About a minute on two cores; then open demo/index.html in a browser.";
 
@@ -30,10 +31,10 @@ Example:
 #[command(after_help = EXAMPLE)]
 pub(super) struct Arguments {
     /// The folder for everything; made where it is missing
-    #[arg(long, value_name = "DIR", default_value = "demo")]
+    #[arg(short, long, value_name = "DIR", default_value = "demo")]
     out: PathBuf,
-    /// Where to run: as for every computing command
-    #[arg(long, value_name = "auto|cpu|gpu|N|NAME", default_value = "auto")]
+    /// Where to run: as for every computing command; what always runs on the CPU says so
+    #[arg(short, long, value_name = "auto|cpu|gpu|N|NAME", default_value = "auto")]
     device: String,
     /// Only steps whose command contains this: flat, for example
     #[arg(long, value_name = "TEXT")]
@@ -42,7 +43,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
     /// Say nothing on stderr but warnings and errors
-    #[arg(long)]
+    #[arg(short, long)]
     quiet: bool,
 }
 
@@ -68,6 +69,7 @@ struct Report<'a> {
     version: &'static str,
     steps: &'a [Done],
     seconds: f64,
+    record: RunRecord,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Status> {
@@ -77,8 +79,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         let problem = format!("no command contains {only}");
         return Err(Error::parameter("--only", problem, "try flat, dynamic, gromov or separate"));
     }
+    if let Some(path) = arguments.json.as_deref().filter(|path| !outputs::is_stdout(path)) {
+        outputs::check(&[], &[path])?;
+    }
     interrupt::listen();
-    let begin = Instant::now();
+    let (begin, started) = (Instant::now(), SystemTime::now());
     std::fs::create_dir_all(&arguments.out).map_err(|error| {
         let problem = format!("the folder cannot be made: {error}");
         Error::file(&arguments.out, problem)
@@ -94,8 +99,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         }
         all.push(follow(step, arguments)?);
     }
-    let report =
-        Report { version: env!("CARGO_PKG_VERSION"), steps: &all, seconds: seconds(begin) };
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        steps: &all,
+        seconds: seconds(begin),
+        record: outputs::record(&Engine::cpu(), started),
+    };
     let page = arguments.out.join("index.html");
     std::fs::write(&page, page::html(&all))
         .map_err(|error| Error::file(&page, format!("cannot be written: {error}")))?;
@@ -127,12 +136,18 @@ fn seconds(begin: Instant) -> f64 {
 
 /// Runs the command of a step in the folder, as its reader would.
 fn follow(step: &Step, arguments: &Arguments) -> Result<Done> {
+    // What always runs on the CPU says so in its command.
+    let device = match step.command.contains("--device") {
+        true => &[][..],
+        false => &["--device", &arguments.device],
+    };
     let program = std::env::current_exe()
         .map_err(|error| Error::file("gaspard", format!("the program is not found: {error}")))?;
     let begin = Instant::now();
     let status = Command::new(&program)
         .args(step.command.split_whitespace())
-        .args(["--device", &arguments.device, "--quiet"])
+        .args(device)
+        .arg("--quiet")
         .current_dir(&arguments.out)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -5,7 +5,7 @@ pub(super) struct Step {
     pub title: &'static str,
     /// A sentence or two on what is shown.
     pub text: &'static str,
-    /// The arguments of gaspard.
+    /// The arguments of gaspard; with `--device cpu` where it always runs on the CPU.
     pub command: &'static str,
     pub pictures: &'static [&'static str],
     pub sounds: &'static [&'static str],
@@ -33,7 +33,7 @@ fn sound() -> Vec<Step> {
             text: "A recording whose truth is known: two voices made of syllables, one 300 samples \
                    later and one 700 earlier at the second microphone, in noise.",
             command: "simulate --voices 2 --delays 300,-700 --snr 20 --seconds 3 --out mix.wav \
-                      --images truth",
+                      --images truth --device cpu",
             pictures: &[],
             sounds: &["mix.wav", "truth/source_1.wav", "truth/source_2.wav"],
             numbers: &[],
@@ -63,8 +63,8 @@ fn flat() -> Vec<Step> {
             title: "The flat metric, exactly",
             text: "200 points against 130: mass that is worth moving is moved, the rest is made or \
                    lost. The colours are the best test function, the dual of the distance.",
-            command: "flat inputs/cloud_a.npy inputs/cloud_b.npy --method exact --field flat_exact.png \
-                      --json flat_exact.json",
+            command: "flat inputs/cloud_a.npy inputs/cloud_b.npy --method exact --device cpu \
+                      --field flat_exact.png --json flat_exact.json",
             pictures: &["flat_exact.png"],
             sounds: &[],
             numbers: &["value", "normalised", "seconds"],
@@ -114,8 +114,8 @@ fn gromov() -> Vec<Step> {
             text: "One hundred points that are known by nothing but their distances to each other, \
                    laid out in the plane.",
             command: "barycenter inputs/heart_32.png inputs/star_32.png inputs/letter_g_32.png \
-                      --metric gromov --points 100 --out three.npz --picture three.png \
-                      --json three.json",
+                      --metric gromov --points 100 --device cpu --out three.npz \
+                      --picture three.png --json three.json",
             pictures: &["three.png"],
             sounds: &[],
             numbers: &["transport", "seconds"],

@@ -20,17 +20,18 @@ use gaspard::{Error, Result};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::options::{Common, MassOption};
+use super::given::Given;
+use super::options::{Colours, Common, Iterating, MassOption};
 use super::session::Session;
 use super::status::Status;
-use super::{interrupt, outputs};
+use super::{described, interrupt, outputs};
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard dynamic gaussian:0.2,0.2,0.08 gaussian:0.8,0.8,0.08 --grid 64x64x32 \\
-      --map height.npy --beta 1 --out way.gif --picture way.png
-      Moves a bump across the square, around the hills of height.npy (64 x 64 heights), and shows
-      it as an animation and as frames side by side.
+      --map hills:0.5,0.5,0.12 --beta 1 --out way.gif --picture way.png
+      Moves a bump across the square, around a hill in its middle, and shows it as an animation and
+      as frames side by side.
 
   gaspard dynamic --example 6.2a --beta 1 --grid 32x32x32 --json -
       The paper's example 6.2a: costs in both spaces, residuals and trace as JSON.";
@@ -43,7 +44,16 @@ const STEPS: usize = 32;
 /// Space is the unit box, time runs from 0 to 1, densities have mean 1. The cost of moving a unit
 /// of mass by L in a unit of time is the square of L. Spaces that move along are given by maps.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(
+        "Stop after so many iterations, converged or not [default: 2000; with coupled spaces 4000]"
+    )),
+    mut_arg("tolerance", |arg| arg.help(
+        "Stop when both relative residuals, consistency and stationarity, are at most this; 0 to \
+         use all iterations [default: 1e-3; in the Kantorovich form 1e-2]"
+    ))
+)]
 pub(super) struct Arguments {
     /// Where mass starts: a picture, a .npy density, or gaussian:X,Y,S with its centre and width in
     /// the unit box (as many coordinates as the box has axes)
@@ -87,9 +97,9 @@ pub(super) struct Arguments {
     /// Steps of time from a frame to the next, in the Kantorovich form; divides them all
     #[arg(long, value_name = "STEPS", default_value_t = 1)]
     stride: usize,
-    /// Entropic strength of transport between frames [default: twice the square of the distance of
-    /// neighbouring points]
-    #[arg(long, value_name = "EPSILON", allow_negative_numbers = true)]
+    /// Entropic strength of transport between frames, in squared lengths of the space that they lie
+    /// in [default: twice the square of the distance of neighbouring points]
+    #[arg(long, alias = "reg", value_name = "EPSILON", allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Share of the mass of every frame that is spread evenly: a smaller one is more exact, and
     /// needs smaller steps [default: 1e-2]
@@ -115,14 +125,15 @@ pub(super) struct Arguments {
     /// Kantorovich form yan, condat-vu or pdfp [default: relaxed; yan for the Kantorovich form]
     #[arg(long, value_enum, value_name = "METHOD")]
     solver: Option<SolverOption>,
-    /// First step of the state in the Kantorovich form; it is halved where that does not converge
-    /// [default: 0.005 over the weights]
+    /// First step of the state in the Kantorovich form, for densities of mean 1; it is halved where
+    /// that does not converge [default: 0.005 over the weights]
     #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
     tau: Option<f64>,
     /// Iterations with particles in all spaces, before those of the Kantorovich form
     #[arg(long, value_name = "NUMBER", default_value_t = Control::default().warm_iterations)]
     warm_iterations: usize,
-    /// First step of the dual variable; it grows to 1 from there [default: 0.1; 0.3 with coupled
+    /// First step of the dual variable, for densities of mean 1, without a unit; it grows to 1 from
+    /// there [default: 0.1; 0.3 with coupled
     /// spaces]
     #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
     sigma: Option<f64>,
@@ -131,8 +142,7 @@ pub(super) struct Arguments {
           allow_negative_numbers = true)]
     relaxation: f64,
     /// Write the motion as an animation: .gif, or .png or .apng for animated PNG
-    #[arg(long, value_name = "FILE", 
-          required_unless_present_any = ["picture", "paths", "npz", "json", "checkpoint"])]
+    #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Write up to 9 frames side by side
     #[arg(long, value_name = "FILE.png")]
@@ -163,10 +173,18 @@ pub(super) struct Arguments {
     /// Which pixels of pictures carry mass
     #[arg(long, value_enum, value_name = "WHICH", default_value = "light")]
     mass: MassOption,
+    /// Scale .npy densities to mean 1; pictures always are
+    #[arg(long, alias = "normalize")]
+    normalise: bool,
+    /// Colours of the animation and of the picture [default: magma]
+    #[arg(long, value_enum, value_name = "NAME")]
+    colours: Option<Colours>,
     /// Pixels along each side of a cell
     #[arg(long, value_name = "NUMBER", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(1..))]
     enlarge: u32,
+    #[command(flatten)]
+    iterating: Iterating,
     #[command(flatten)]
     common: Common,
 }
@@ -296,7 +314,7 @@ impl Claim {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     for (option, path, endings) in [
         ("--out", &arguments.out, &["gif", "png", "apng"][..]),
         ("--picture", &arguments.picture, &["png"]),
@@ -309,11 +327,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     let arrays = [&arguments.npz, &arguments.checkpoint];
     let pictures = [&arguments.out, &arguments.picture, &arguments.paths];
     let files = pictures.into_iter().chain(arrays).flatten().map(PathBuf::as_path);
-    let mut session = Session::begin(&arguments.common, None, files)?;
+    let inputs = arguments.files();
+    let inputs = inputs.iter().map(PathBuf::as_path);
+    let mut session = Session::begin(&arguments.common, inputs, files)?;
     let (problem, form) = arguments.problem()?;
     problem.validate()?;
     let (solver, control) = arguments.control(&problem)?;
     control.validate()?;
+    arguments.check(given, &problem, solver)?;
+    arguments.check_pictures(&problem)?;
     let resumed = arguments.resume.as_ref().map(npz::read).transpose()?;
     let resumed = resumed.map(Checkpoint::from_arrays);
     session.lap("read");
@@ -368,6 +390,42 @@ fn rows(path: &Array2<f64>) -> Vec<Vec<f64>> {
 }
 
 impl Arguments {
+    /// Refuses options that have no meaning with this problem.
+    fn check(&self, given: &Given, problem: &Problem, solver: SolverOption) -> Result<()> {
+        let of_frames = ["stride", "epsilon", "floor", "tau", "warm-iterations"];
+        if problem.betas().is_empty() {
+            let remedy = "add a --map or a --law, or leave it out";
+            given.refuse_unless(&["bins", "exact", "form"], "no space but the first", remedy)?;
+            given.refuse_unless(&of_frames, "no space but the first", remedy)?;
+        }
+        if !problem.has_frames() {
+            let remedy = "add --form kantorovich, or leave it out";
+            given.refuse_unless(&of_frames, "spaces of other forms", remedy)?;
+            if !problem.has_coupled() {
+                let remedy = "add --form coupled or kantorovich, or leave it out";
+                given.refuse_unless(&["bins"], "spaces of other forms", remedy)?;
+            }
+        }
+        if solver != SolverOption::Relaxed {
+            let remedy = "use --solver relaxed, or leave it out";
+            given.refuse_unless(&["relaxation"], "this solver", remedy)?;
+        }
+        if self.checkpoint.is_none() {
+            given.refuse(&["checkpoint-seconds"], "no --checkpoint")?;
+        }
+        Ok(())
+    }
+
+    /// All files that are read, but for a checkpoint that is to go on as itself.
+    fn files(&self) -> Vec<PathBuf> {
+        let ends = self.start.iter().chain(&self.end).chain(&self.map).map(PathBuf::from);
+        let laws = self.law.iter().chain(&self.points).cloned();
+        let described = self.spec.iter().flat_map(|spec| described::files(spec));
+        let kept = self.checkpoint.as_ref().and_then(|path| path.canonicalize().ok());
+        let resumed = self.resume.iter().filter(|path| path.canonicalize().ok() != kept).cloned();
+        ends.chain(laws).chain(described).chain(resumed).collect()
+    }
+
     /// The iteration by its name, and its control.
     fn control(&self, problem: &Problem) -> Result<(SolverOption, Control)> {
         let usual = Control::usual(problem);
@@ -388,8 +446,8 @@ impl Arguments {
         let sigma = self.sigma.unwrap_or(usual.sigma);
         let relaxation = if solver == SolverOption::Relaxed { self.relaxation } else { 1.0 };
         let control = Control {
-            tolerance: self.common.tolerance.unwrap_or(usual.tolerance),
-            max_iterations: self.common.iterations().unwrap_or(usual.max_iterations),
+            tolerance: self.iterating.tolerance.unwrap_or(usual.tolerance),
+            max_iterations: self.iterating.iterations().unwrap_or(usual.max_iterations),
             sigma,
             largest_sigma: usual.largest_sigma.max(sigma),
             relaxation,

@@ -105,7 +105,7 @@ impl Arguments {
         };
         inputs::require_room(&self.common.host(), "the densities", &sides.cells)?;
         let domain = Domain::new(&sides.cells, sides.steps)?;
-        let (start, end) = (start.on(&domain)?, end.on(&domain)?);
+        let (start, end) = (start.on(&domain, self.normalise)?, end.on(&domain, self.normalise)?);
         Problem::new(&domain, start.view(), end.view())
     }
 

@@ -9,6 +9,10 @@ use ndarray::ArrayD;
 use super::super::inputs::Input;
 use super::super::options::MassOption;
 
+/// What to do where densities and the grid have different axes.
+const STEPS_LAST: &str = "give as many axes as --grid has before its last number, which is that of the \
+                          steps of time: 16x16x32 is a square in 32 steps";
+
 /// A density as it was asked for.
 pub(in crate::cli) enum Source {
     Gaussian { centre: Vec<f64>, width: f64 },
@@ -42,23 +46,28 @@ impl Source {
         }
     }
 
-    /// On these cells. Pictures and Gaussians have mean 1; arrays keep their mass.
-    pub(in crate::cli) fn on(self, domain: &Domain) -> Result<ArrayD<f64>> {
+    /// On these cells. Pictures and Gaussians have mean 1; arrays keep their mass unless they are to be
+    /// scaled too.
+    pub(in crate::cli) fn on(self, domain: &Domain, normalise: bool) -> Result<ArrayD<f64>> {
         let (density, has_unit) = match self {
             Self::File(input) => {
                 let shape = input.values.shape().to_vec();
                 if shape.len() != domain.dimension() {
-                    let expected = format!("{} axes, as --grid has them", domain.dimension());
-                    return Err(Error::shape(input.name(), expected, format!("{shape:?}")));
+                    let axes = domain.dimension();
+                    let problem =
+                        format!("it has shape {shape:?}, and --grid {axes} axes of space");
+                    return Err(Error::data(input.name(), problem, STEPS_LAST));
                 }
                 let values = input.density()?.weights().to_vec();
                 let values = ArrayD::from_shape_vec(shape, values).expect("as many as it has");
-                (domain.resampled(values.view())?, !input.is_picture)
+                (domain.resampled(values.view())?, !(input.is_picture || normalise))
             }
             Self::Gaussian { centre, width } => {
                 if centre.len() != domain.dimension() {
-                    let expected = format!("{} coordinates and a width", domain.dimension());
-                    return Err(Error::shape("gaussian", expected, centre.len().to_string()));
+                    let (found, axes) = (centre.len(), domain.dimension());
+                    let problem =
+                        format!("a centre of {found} numbers where space has {axes} coordinates");
+                    return Err(Error::data("gaussian", problem, STEPS_LAST));
                 }
                 let density = domain.density(|x| {
                     let parts = x.iter().zip(&centre).map(|(x, c)| (x - c) * (x - c));

@@ -10,6 +10,7 @@ use gaspard::report::picture::{Colormap, Scale, Style, Upscale, strip, write_png
 use ndarray::ArrayD;
 
 use super::Arguments;
+use crate::cli::options::Colours;
 
 /// Frames side by side in a picture, at most.
 const PICTURE_FRAMES: usize = 9;
@@ -17,10 +18,25 @@ const PICTURE_FRAMES: usize = 9;
 const SECONDS_PER_FRAME: f64 = 0.08;
 
 impl Arguments {
-    pub(super) fn write(&self, problem: &Problem, solution: &Solution) -> Result<()> {
-        let style = Style::new(Colormap::Magma)
+    fn style(&self) -> Style {
+        let colours = self.colours.unwrap_or(Colours::Magma);
+        Style::new(colours.into())
             .upscale(Upscale::Factor(self.enlarge))
-            .scale(Scale::Quantile(0.999));
+            .scale(Scale::Quantile(0.999))
+    }
+
+    /// Refuses pictures that would be too large.
+    pub(super) fn check_pictures(&self, problem: &Problem) -> Result<()> {
+        let domain = problem.domain();
+        let strip = self.picture.as_ref().map(|_| (domain.steps() + 1).min(PICTURE_FRAMES));
+        match strip.or(self.out.as_ref().map(|_| 1)) {
+            Some(frames) => self.style().check_size(domain.cells(), frames),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn write(&self, problem: &Problem, solution: &Solution) -> Result<()> {
+        let style = self.style();
         let frames = frames(solution);
         if let Some(path) = &self.out {
             animation::save(path, &frames, &style, Playback::there_and_back(SECONDS_PER_FRAME))?;

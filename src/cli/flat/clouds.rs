@@ -43,6 +43,8 @@ pub(super) fn read(
 /// The files that are meant by a folder, in the order of their names, or by a list.
 pub(in crate::cli) fn named(source: &Path) -> Result<Vec<PathBuf>> {
     let fail = |error: std::io::Error| Error::file(source, format!("cannot be read: {error}"));
+    const NO_LIST: &str =
+        "neither a folder nor a list; give a text file that names one file a line";
     let mut files = if source.is_dir() {
         let entries = std::fs::read_dir(source).map_err(fail)?;
         let mut files = Vec::new();
@@ -57,7 +59,7 @@ pub(in crate::cli) fn named(source: &Path) -> Result<Vec<PathBuf>> {
         files.sort();
         files
     } else {
-        let text = inputs::read_text(source, "not a list of files; give one, or a folder")?;
+        let text = inputs::read_text(source, NO_LIST)?;
         let folder = source.parent().unwrap_or(Path::new(""));
         let lines = text.lines().map(str::trim);
         lines.filter(|line| !line.is_empty()).map(|line| folder.join(line)).collect()

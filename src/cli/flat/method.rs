@@ -3,10 +3,11 @@
 use clap::ValueEnum;
 use gaspard::flat::neural::Training;
 use gaspard::flat::{Method, Sinkhorn};
-use gaspard::{Engine, Error, Result};
+use gaspard::{Engine, Result};
 use serde::Serialize;
 
-use crate::cli::options::Common;
+use crate::cli::given::Given;
+use crate::cli::options::{Common, Iterating};
 use crate::cli::session::Session;
 
 /// How a distance is computed, and how well.
@@ -26,7 +27,7 @@ pub(super) struct MethodArguments {
     hidden: Option<Vec<usize>>,
     /// The entropic strength that sinkhorn anneals to, a distance; it is halved while bounds are too
     /// far apart [default: 0.01]
-    #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
+    #[arg(long, alias = "reg", value_name = "DISTANCE", allow_negative_numbers = true)]
     epsilon: Option<f64>,
 }
 
@@ -59,10 +60,11 @@ impl MethodArguments {
         &self,
         known: Option<&str>,
         points: (usize, usize),
-        common: &Common,
+        iterating: &Iterating,
+        seed: u64,
         engine: &Engine,
     ) -> Result<Chosen> {
-        let begun = known.filter(|_| self.is_auto());
+        let begun = known.filter(|_| self.method == MethodOption::Auto);
         let begun = begun.and_then(|name| MethodOption::from_str(name, false).ok());
         let asked = begun.unwrap_or(self.method);
         let method = match asked {
@@ -78,18 +80,12 @@ impl MethodArguments {
             Method::Neural(_) if asked == MethodOption::Paper => "paper",
             Method::Neural(_) => "tight",
         };
-        self.check_fits(&method, name, common)?;
         let method = match method {
             Method::Exact => Method::Exact,
-            Method::Sinkhorn(sinkhorn) => Method::Sinkhorn(self.sinkhorn(sinkhorn, common)),
-            Method::Neural(training) => Method::Neural(self.training(training, common)?),
+            Method::Sinkhorn(_) => Method::Sinkhorn(self.sinkhorn(iterating)),
+            Method::Neural(training) => Method::Neural(self.training(training, seed)?),
         };
         Ok(Chosen { method, name })
-    }
-
-    /// True for `--method auto`.
-    fn is_auto(&self) -> bool {
-        self.method == MethodOption::Auto
     }
 
     /// True where networks are trained, or may be.
@@ -102,38 +98,47 @@ impl MethodArguments {
         if self.method == MethodOption::Exact { Ok(session.host()) } else { session.open_device() }
     }
 
-    /// Refuses options that the method that was named has no use for.
-    fn check_fits(&self, method: &Method, name: &str, common: &Common) -> Result<()> {
-        if self.is_auto() {
-            return Ok(());
+    /// Refuses options that the method has no use for, and numbers outside their domain.
+    pub(super) fn check(
+        &self,
+        iterating: &Iterating,
+        common: &Common,
+        given: &Given,
+    ) -> Result<()> {
+        const NEURAL: [&str; 3] = ["epochs", "rate", "hidden"];
+        const SINKHORN: [&str; 2] = ["max-iterations", "tolerance"];
+        let name = match self.method {
+            MethodOption::Auto => "--method auto",
+            MethodOption::Exact => "--method exact",
+            MethodOption::Sinkhorn => "--method sinkhorn",
+            MethodOption::Tight => "--method tight",
+            MethodOption::Paper => "--method paper",
+        };
+        let remedy = "leave it out, or name another method";
+        // Exact distances are within any tolerance, so that auto can be given one.
+        let odd = match self.method {
+            MethodOption::Auto => [&NEURAL[..], &["epsilon"]].concat(),
+            MethodOption::Exact => [&NEURAL[..], &["epsilon", "profile"], &SINKHORN].concat(),
+            MethodOption::Sinkhorn => NEURAL.to_vec(),
+            MethodOption::Tight | MethodOption::Paper => [&["epsilon"][..], &SINKHORN].concat(),
+        };
+        given.refuse_unless(&odd, name, remedy)?;
+        if self.method == MethodOption::Exact {
+            common.device.require_cpu(name)?;
         }
-        let neural = matches!(method, Method::Neural(_));
-        let sinkhorn = matches!(method, Method::Sinkhorn(_));
-        let odd = [
-            ("--epochs", self.epochs.is_some() && !neural),
-            ("--rate", self.rate.is_some() && !neural),
-            ("--hidden", self.hidden.is_some() && !neural),
-            ("--epsilon", self.epsilon.is_some() && !sinkhorn),
-            ("--tolerance", common.tolerance.is_some() && !sinkhorn),
-            ("--max-iterations", common.max_iterations.is_some() && !sinkhorn),
-        ];
-        match odd.into_iter().find(|(_, is_odd)| *is_odd) {
-            None => Ok(()),
-            Some((option, _)) => {
-                let problem = format!("--method {name} has no use for it");
-                Err(Error::parameter(option, problem, "leave it out, or name another method"))
-            }
-        }
+        self.sinkhorn(iterating).validate()
     }
 
-    fn sinkhorn(&self, sinkhorn: Sinkhorn, common: &Common) -> Sinkhorn {
+    fn sinkhorn(&self, iterating: &Iterating) -> Sinkhorn {
+        let sinkhorn = Sinkhorn::new();
         let sinkhorn = self.epsilon.map_or(sinkhorn, |epsilon| sinkhorn.epsilon(epsilon));
-        let sinkhorn = common.tolerance.map_or(sinkhorn, |tolerance| sinkhorn.tolerance(tolerance));
-        common.iterations().map_or(sinkhorn, |most| sinkhorn.max_iterations(most))
+        let sinkhorn =
+            iterating.tolerance.map_or(sinkhorn, |tolerance| sinkhorn.tolerance(tolerance));
+        iterating.iterations().map_or(sinkhorn, |most| sinkhorn.max_iterations(most))
     }
 
-    fn training(&self, training: Training, common: &Common) -> Result<Training> {
-        let mut training = training.seed(common.seed);
+    fn training(&self, training: Training, seed: u64) -> Result<Training> {
+        let mut training = training.seed(seed);
         if let Some(epochs) = self.epochs {
             training = training.epochs(epochs);
         }

@@ -11,12 +11,13 @@ use std::path::PathBuf;
 
 use gaspard::Result;
 
-use super::options::{Common, MassOption};
+use super::given::Given;
+use super::options::{Colours, Common, Iterating, MassOption};
 use super::status::Status;
 use method::MethodArguments;
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard flat x.npy y.npy --json -
       The distance of two point clouds, each point of mass 1.
 
@@ -32,7 +33,16 @@ Example:
 /// moving a unit of mass by r costs r, making or losing it costs 1. Nothing is scaled to mass 1;
 /// `normalised` is the value over the smaller mass.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(
+        "Stop sinkhorn after so many iterations, converged or not [default: 4000]"
+    )),
+    mut_arg("tolerance", |arg| arg.help(
+        "Stop sinkhorn when its bounds are so near to each other: (upper - lower) / (upper + lower) \
+         [default: 0.01]"
+    ))
+)]
 pub(super) struct Arguments {
     /// The first measure: .npy points (N x d), or a picture, whose pixels have their brightness as
     /// mass and lie in the unit box
@@ -53,11 +63,14 @@ pub(super) struct Arguments {
     pairwise: Option<PathBuf>,
     /// Write the matrix of normalised distances; pairs that it has already are kept. Of a pair: the
     /// test function at the points, f_a and f_b, and of exact the plan (point, point, mass)
-    #[arg(long, value_name = "FILE.npy|FILE.npz")]
+    #[arg(short, long, value_name = "FILE.npy|FILE.npz")]
     out: Option<PathBuf>,
     /// Draw the matrix
     #[arg(long, value_name = "FILE.png", requires = "pairwise")]
     picture: Option<PathBuf>,
+    /// Colours of the picture [default: magma]
+    #[arg(long, value_enum, value_name = "NAME", requires = "picture")]
+    colours: Option<Colours>,
     /// Train (i, j) and (j, i) by themselves, with networks of their own: their difference tells how
     /// uncertain distances are. With tight and paper
     #[arg(long, requires = "pairwise")]
@@ -78,10 +91,13 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, value_name = "WHICH", default_value = "light")]
     mass: MassOption,
     #[command(flatten)]
+    iterating: Iterating,
+    #[command(flatten)]
     common: Common,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
+    arguments.method.check(&arguments.iterating, &arguments.common, given)?;
     match (&arguments.pairwise, &arguments.out, &arguments.a, &arguments.b) {
         (Some(source), Some(out), ..) => pairwise::run(arguments, source, out),
         (_, _, Some(a), Some(b)) => pair::run(arguments, a, b),

@@ -31,6 +31,8 @@ struct Found {
     /// table 1.
     calibrated: Option<f64>,
     method: &'static str,
+    /// The least entropic strength of sinkhorn, a distance; none of other methods.
+    epsilon: Option<f64>,
     /// Pivots, iterations or epochs.
     iterations: u64,
     seconds: f64,
@@ -104,7 +106,9 @@ pub(super) fn run(arguments: &Arguments, a: &Path, b: &Path) -> Result<Status> {
         return Err(Error::parameter("--train-curve", "no network is trained", remedy));
     }
     let files = [out, train_curve, field].into_iter().flatten().map(std::path::PathBuf::as_path);
-    let mut session = Session::begin(common, None, files)?;
+    let weights = [&arguments.weights_a, &arguments.weights_b].into_iter().flatten();
+    let inputs = [a, b].into_iter().chain(weights.map(std::path::PathBuf::as_path));
+    let mut session = Session::begin(common, inputs, files)?;
     let a = clouds::read(a, arguments.weights_a.as_deref(), arguments.mass, *scale)?;
     let b = clouds::read(b, arguments.weights_b.as_deref(), arguments.mass, *scale)?;
     let dimension = a.points().ncols();
@@ -115,7 +119,7 @@ pub(super) fn run(arguments: &Arguments, a: &Path, b: &Path) -> Result<Status> {
     session.lap("read");
     let engine = method.open_engine(&session)?;
     let points = (a.weights().len(), b.weights().len());
-    let chosen = method.choose(None, points, common, &engine)?;
+    let chosen = method.choose(None, points, &arguments.iterating, common.seed, &engine)?;
     let begin = Instant::now();
     let mut outcome = match &chosen.method {
         Method::Exact => exactly(&a, &b)?,
@@ -136,7 +140,13 @@ pub(super) fn run(arguments: &Arguments, a: &Path, b: &Path) -> Result<Status> {
         [found.distance.value, found.distance.lower, found.distance.upper].map(outputs::rounded);
     let name = chosen.name;
     let line = format!("{value}, between {lower} and {upper}, by {name} in {:.2} s", found.seconds);
-    session.note(&line);
+    match (found.interrupted, found.converged) {
+        (true, _) => session.warn(&format!("interrupted: {line}")),
+        (false, false) => session.warn(&format!(
+            "not converged: {line}: allow more --max-iterations, or a larger --tolerance"
+        )),
+        (false, true) => session.note(&line),
+    }
     if let Some(path) = out {
         write_function(path, &outcome)?;
     }
@@ -157,6 +167,7 @@ fn found(distance: Distance, iterations: u64) -> Found {
         learned: None,
         calibrated: None,
         method: "",
+        epsilon: None,
         iterations,
         seconds: 0.0,
         converged: true,
@@ -193,6 +204,7 @@ fn entropic(
     let bracket = bracket.into_iter().next().expect("one pair, one result");
     Ok(Outcome {
         found: Found {
+            epsilon: Some(bracket.epsilon),
             converged: bracket.converged,
             interrupted: bracket.interrupted,
             ..found(bracket.distance, bracket.iterations as u64)

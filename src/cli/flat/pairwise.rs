@@ -1,17 +1,18 @@
 //! All distances of a collection, that go on where they were stopped.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gaspard::flat::{Cloud, Distance, Method, Pair};
-use gaspard::report::picture::{Colormap, Scale, Style, strip, write_png};
+use gaspard::report::picture::{Scale, Style, strip, write_png};
 use gaspard::report::record::RunRecord;
 use gaspard::{Engine, Error, Observer, Progress, Result};
 use serde::Serialize;
 
 use super::matrix::{Matrix, Measure, Origin};
 use super::{Arguments, clouds};
+use crate::cli::options::Colours;
 use crate::cli::session::Session;
 use crate::cli::status::{Status, Summary};
 use crate::cli::watch::Watch;
@@ -72,9 +73,11 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
         let remedy = "add --method tight or --method paper";
         return Err(Error::parameter("--both-ways", "no networks are trained", remedy));
     }
-    let files = [Some(out), arguments.picture.as_deref()].into_iter().flatten();
-    let mut session = Session::begin(&arguments.common, None, files)?;
     let paths = clouds::named(source)?;
+    let beside: Vec<_> = paths.iter().filter_map(|path| clouds::weights_beside(path)).collect();
+    let inputs = [source].into_iter().chain(paths.iter().chain(&beside).map(PathBuf::as_path));
+    let files = [Some(out), arguments.picture.as_deref()].into_iter().flatten();
+    let mut session = Session::begin(&arguments.common, inputs, files)?;
     let all: Vec<Cloud> = paths
         .iter()
         .map(|path| {
@@ -94,8 +97,10 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
     // One method for all, so that distances can be compared: also with those of an earlier run,
     // which may have found another one quicker.
     let known = Origin::beside(out)?.map(|origin| origin.method);
-    let chosen =
-        arguments.method.choose(known.as_deref(), (most, most), &arguments.common, &engine)?;
+    let chosen = {
+        let (iterating, seed) = (&arguments.iterating, arguments.common.seed);
+        arguments.method.choose(known.as_deref(), (most, most), iterating, seed, &engine)?
+    };
     let measures = paths.iter().zip(&all).map(|(path, cloud)| Measure::new(path, cloud)).collect();
     let settings = format!("{:?}", chosen.method);
     let mut matrix =
@@ -148,7 +153,8 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
     session.lap("solve");
     if let Some(path) = &arguments.picture {
         let drawn = matrix.values.mapv(|distance| if distance.is_nan() { 0.0 } else { distance });
-        let style = Style::new(Colormap::Magma).scale(Scale::Quantile(1.0));
+        let colours = arguments.colours.unwrap_or(Colours::Magma);
+        let style = Style::new(colours.into()).scale(Scale::Quantile(1.0));
         write_png(path, &strip(&[drawn], &style)?)?;
     }
     let done = Done {
@@ -161,7 +167,12 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
     };
     let seconds = begin.elapsed().as_secs_f64();
     let (computed, name) = (done.computed, chosen.name);
-    session.note(&format!("{computed} of {total} distances by {name} in {seconds:.2} s"));
+    let line = format!("{computed} of {total} distances by {name} in {seconds:.2} s");
+    if done.interrupted {
+        session.warn(&format!("interrupted: {line}; the same command goes on from there"));
+    } else {
+        session.note(&line);
+    }
     let files = paths.iter().map(|path| path.display().to_string()).collect();
     session.finish(&engine, &done, |record| Report {
         method: chosen.name,

@@ -14,6 +14,7 @@ use super::default_epsilon;
 use super::spaces::{NamedSpace, Surface, kinds_of};
 use super::{StartOptions, picture};
 use crate::cli::barycenter::{Arguments, Metric, write_frames, write_mean};
+use crate::cli::given::Given;
 use crate::cli::inputs::{self, Input};
 use crate::cli::options::{As, MassOption, ReferenceOption};
 use crate::cli::outputs;
@@ -70,8 +71,16 @@ struct Spaces {
     support: GridSpace,
 }
 
-pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Status> {
+pub(in crate::cli) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     let options = &arguments.gromov;
+    if arguments.metric == Metric::Gromov {
+        given.refuse_unless(
+            &["alpha"],
+            "--metric gromov",
+            "use --metric fused, or leave it out",
+        )?;
+    }
+    options.starts.control(&arguments.common, arguments.epsilon.unwrap_or(1.0)).validate()?;
     let (strip_file, animation_file) = arguments.frame_files();
     let couplings = options.coupling_files(arguments.inputs.len());
     let files = [
@@ -83,8 +92,9 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Status> {
         &options.picture,
     ];
     let files = files.into_iter().flatten().chain(&couplings).map(PathBuf::as_path);
-    let mut session = Session::begin(&arguments.common, arguments.epsilon, files)?;
+    let mut session = Session::begin(&arguments.common, arguments.files(), files)?;
     let spaces = read(arguments, &session)?;
+    arguments.check_pictures(&spaces.support.shape)?;
     let problem = problem(arguments, &spaces, &session.host())?;
     problem.validate()?;
     let epsilon = arguments.epsilon.map_or_else(|| default_epsilon(problem.problem()), Ok)?;

@@ -11,10 +11,10 @@ use ndarray::{Array2, ArrayD, Axis, concatenate};
 use serde::Serialize;
 
 use super::barycenter::{read_inputs, write_couplings};
-use super::cloud;
 use super::spaces::{NamedSpace, kinds_of};
+use super::{ENTROPIC_OPTIONS, cloud};
 use crate::cli::barycenter::{Arguments, Metric};
-use crate::cli::options::ReferenceOption;
+use crate::cli::given::Given;
 use crate::cli::session::Session;
 use crate::cli::status::Status;
 
@@ -34,13 +34,13 @@ struct Report<'a> {
     record: RunRecord,
 }
 
-pub(in crate::cli) fn run(arguments: &Arguments, points: usize) -> Result<Status> {
-    check(arguments)?;
+pub(in crate::cli) fn run(arguments: &Arguments, given: &Given, points: usize) -> Result<Status> {
+    check(arguments, given)?;
     let epsilon = arguments.epsilon.filter(|epsilon| *epsilon != 0.0);
     let couplings = arguments.gromov.coupling_files(arguments.inputs.len());
     let files = [&arguments.out, &arguments.gromov.picture];
     let files = files.into_iter().flatten().chain(&couplings).map(PathBuf::as_path);
-    let mut session = Session::begin(&arguments.common, epsilon, files)?;
+    let mut session = Session::begin(&arguments.common, arguments.files(), files)?;
     let inputs = read_inputs(arguments, &session)?;
     let problem = problem(arguments, points, epsilon, &inputs, &session.host())?;
     session.lap("read");
@@ -77,24 +77,26 @@ pub(in crate::cli) fn run(arguments: &Arguments, points: usize) -> Result<Status
     })
 }
 
-/// Refuses what only grids have, or only entropic plans.
-fn check(arguments: &Arguments) -> Result<()> {
-    let Arguments { spaces, gromov, .. } = arguments;
-    let given = [
-        ("--frames", arguments.frames.is_some()),
-        ("--npy", arguments.npy.is_some()),
-        ("--law", !spaces.law.is_empty()),
-        ("--rho", spaces.rho.is_some()),
-        ("--support-labels", gromov.support_labels.is_some()),
-        ("--reference", gromov.reference != ReferenceOption::Counting),
-    ];
-    if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
-        let remedy = "leave it out, or give --support in place of --points";
-        return Err(Error::parameter(option, "free points have no use for it", remedy));
+/// Refuses what only grids have, or only entropic plans, and numbers outside their domain.
+fn check(arguments: &Arguments, given: &Given) -> Result<()> {
+    let of_grids =
+        ["frames", "npy", "law", "rho", "support-labels", "reference", "colours", "enlarge"];
+    let remedy = "leave it out, or give --support in place of --points";
+    given.refuse_unless(&of_grids, "--points", remedy)?;
+    if arguments.metric == Metric::Gromov {
+        given.refuse_unless(
+            &["alpha"],
+            "--metric gromov",
+            "use --metric fused, or leave it out",
+        )?;
     }
     match arguments.epsilon {
-        None | Some(0.0) => gromov.starts.check_exact(),
-        Some(_) => Ok(()),
+        None | Some(0.0) => {
+            let remedy = "give a positive --epsilon, or leave it out";
+            given.refuse_unless(&ENTROPIC_OPTIONS, "exact plans", remedy)?;
+            arguments.common.device.require_cpu("a barycenter of exact plans")
+        }
+        Some(epsilon) => arguments.gromov.starts.control(&arguments.common, epsilon).validate(),
     }
 }
 
@@ -109,11 +111,12 @@ fn problem(
     let spaces = inputs.iter().map(|named| named.space.clone()).collect();
     let mut problem = FreeSupport::of(spaces, points).weights(&arguments.weights());
     problem = problem.seed(common.seed);
-    if let Some(tolerance) = common.tolerance {
+    let iterating = gromov.starts.annealing.iterating;
+    if let Some(tolerance) = iterating.tolerance {
         problem = problem.tolerance(tolerance);
     }
-    if let Some(rounds) = common.max_iterations {
-        problem = problem.max_iterations(usize::try_from(rounds).unwrap_or(usize::MAX));
+    if let Some(rounds) = iterating.iterations() {
+        problem = problem.max_iterations(rounds);
     }
     if let Some(epsilon) = epsilon {
         // Starts are those of barycenters, and iterations are rounds.

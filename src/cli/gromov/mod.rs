@@ -18,10 +18,11 @@ use gaspard::{Engine, Error, Result};
 use ndarray::ArrayD;
 use serde::Serialize;
 
-use super::options::{As, Common, ReferenceOption};
-use super::outputs;
+use super::given::Given;
+use super::options::{Annealing, As, CHANGES, Common, PLANS, ReferenceOption};
 use super::session::Session;
 use super::status::Status;
+use super::{described, outputs};
 use spaces::{NamedSpace, kinds_of};
 pub(super) use spaces::{SpaceOptions, Surface};
 
@@ -53,7 +54,11 @@ const EXAMPLE: &str = r#"Examples:
 /// laws (marginal). For two inputs transport is the square of the Gromov-Wasserstein distance.
 /// Pictures are measured by their diagonal: distances between pixel centres go up to 1.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(PLANS)),
+    mut_arg("tolerance", |arg| arg.help(CHANGES))
+)]
 pub(super) struct Arguments {
     /// Pictures, .npy densities, or .npy points (N x d); with --distances, weights
     #[arg(value_name = "INPUT", required_unless_present_any = ["distances", "tree"],
@@ -66,7 +71,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SPEC.json")]
     tree: Option<PathBuf>,
     /// Entropic strength, in squared distances [default: 1e-3 of the square of the mean distance]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, alias = "reg", value_name = "NUMBER", allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// What the entropy is relative to; uniform or weights where no law fixes the mass, which
     /// counting rewards on fine grids
@@ -77,7 +82,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) spaces: SpaceOptions,
     /// Write marginal_0, potential_0, ... for all spaces
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(short, long, value_name = "FILE.npz")]
     out: Option<PathBuf>,
     /// Also write the plans of the edges, plan_0, ...
     #[arg(long, requires = "out")]
@@ -97,6 +102,8 @@ pub(super) struct Arguments {
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Iteration")]
 pub(super) struct StartOptions {
+    #[command(flatten)]
+    pub(super) annealing: Annealing,
     /// Where to start from
     #[arg(long, value_enum, value_name = "WHICH", default_value = "random")]
     init: InitOption,
@@ -111,7 +118,7 @@ pub(super) struct StartOptions {
     #[arg(long, value_name = "NUMBER", default_value_t = 40,
           value_parser = clap::value_parser!(u32).range(1..))]
     inner_iterations: u32,
-    /// The marginal error that linearised problems are solved to in the end
+    /// The marginal error that linearised problems are solved to in the end: L1, for a mass of 1
     #[arg(long, value_name = "ERROR", default_value_t = 1e-6, allow_negative_numbers = true)]
     inner_tolerance: f64,
     /// In the end, halve epsilon so many times and solve again from there
@@ -137,23 +144,6 @@ enum UpdateOption {
 }
 
 impl StartOptions {
-    /// Refuses what only entropic plans have.
-    fn check_exact(&self) -> Result<()> {
-        let given = [
-            ("--init", self.init != InitOption::Random),
-            ("--update", self.update != UpdateOption::Safeguarded),
-            ("--refine", self.refine != 0),
-        ];
-        match given.into_iter().find(|(_, given)| *given) {
-            None => Ok(()),
-            Some((option, _)) => Err(Error::parameter(
-                option,
-                "exact plans have no use for it",
-                "give a positive --epsilon, or leave it out",
-            )),
-        }
-    }
-
     /// The control of a solve at this epsilon.
     pub(super) fn control(&self, common: &Common, epsilon: f64) -> Control {
         Control {
@@ -169,10 +159,16 @@ impl StartOptions {
             inner_iterations: self.inner_iterations as usize,
             inner_tolerance: self.inner_tolerance,
             refinements: self.refine as usize,
-            ..common.gromov_control(epsilon)
+            ..self.annealing.gromov_control(epsilon, common.seed)
         }
     }
 }
+
+/// The options of [`StartOptions`] that only entropic plans have.
+pub(super) const ENTROPIC_OPTIONS: [&str; 6] =
+    ["init", "update", "inner-iterations", "inner-tolerance", "refine", "annealing"];
+/// The options that only labels have.
+pub(super) const LABEL_OPTIONS: [&str; 3] = ["labels", "label-costs", "alpha"];
 
 /// The JSON of a run.
 #[derive(Serialize)]
@@ -193,7 +189,7 @@ pub(super) struct Described {
     spaces: Vec<NamedSpace>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     for (option, path, endings) in [
         ("--out", &arguments.out, &["npz"][..]),
         ("--coupling", &arguments.coupling, &["npy"]),
@@ -203,10 +199,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     }
     let files = [&arguments.out, &arguments.coupling, &arguments.picture];
     let files = files.into_iter().flatten().map(PathBuf::as_path);
-    let mut session = Session::begin(&arguments.common, arguments.epsilon, files)?;
+    arguments.check(given)?;
+    let inputs = arguments.files();
+    let inputs = inputs.iter().map(PathBuf::as_path);
+    let mut session = Session::begin(&arguments.common, inputs, files)?;
     let described = describe(arguments, &session)?;
     let Described { problem, spaces, .. } = &described;
     problem.validate()?;
+    if problem.fused.is_none() {
+        given.refuse_unless(
+            &["alpha"],
+            "spaces without labels",
+            "give --labels, or leave it out",
+        )?;
+    }
     if arguments.picture.is_some() {
         picture::check(problem, spaces)?;
     }
@@ -238,6 +244,28 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         laws: problem.nodes.iter().map(|node| node.law.to_string()).collect(),
         record,
     })
+}
+
+impl Arguments {
+    /// Refuses options that have no meaning with others, and numbers outside their domain.
+    fn check(&self, given: &Given) -> Result<()> {
+        if self.tree.is_some() {
+            let remedy = "say it in the file";
+            given.refuse_unless(&["law", "rho", "labels"], "--tree", remedy)?;
+        }
+        if !self.distances.is_empty() {
+            given.refuse(&["as", "space", "distance", "mass"], "--distances")?;
+        }
+        self.starts.control(&self.common, self.epsilon.unwrap_or(1.0)).validate()
+    }
+
+    /// All files that are read.
+    fn files(&self) -> Vec<PathBuf> {
+        let SpaceOptions { labels, label_costs, .. } = &self.spaces;
+        let given = [&self.inputs, &self.distances, labels].into_iter().flatten();
+        let described = self.tree.iter().flat_map(|spec| described::files(spec));
+        given.chain(label_costs).cloned().chain(described).collect()
+    }
 }
 
 fn describe(arguments: &Arguments, session: &Session) -> Result<Described> {

@@ -69,7 +69,7 @@ impl SpaceOptions {
             law.validate("--rho")?;
             return Ok(vec![law; inputs]);
         }
-        let laws = self.law.iter().map(|text| text.parse()).collect::<Result<Vec<Law>>>()?;
+        let laws = self.law.iter().map(|text| read_law(text)).collect::<Result<Vec<Law>>>()?;
         match laws.len() {
             0 => Ok(vec![Law::Fixed; inputs]),
             1 => Ok(vec![laws[0]; inputs]),
@@ -112,6 +112,16 @@ impl SpaceOptions {
             }
         };
         Ok(Fused { alpha: self.alpha, label_costs })
+    }
+}
+
+/// A law that spaces can have.
+fn read_law(text: &str) -> Result<Law> {
+    let refusal = |problem| Err(Error::parameter("--law", problem, "use fixed, kl:RHO or free"));
+    match text.split(':').next().unwrap_or_default() {
+        "fixed" | "kl" | "free" => text.parse(),
+        "tv" | "range" => refusal(format!("{text} has no quadratic form")),
+        _ => refusal(format!("{text} is not a law")),
     }
 }
 

@@ -7,23 +7,25 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
+use gaspard::Result;
 use gaspard::audio::separate::{Filter, Method, Separated};
 use gaspard::audio::spectrogram::{self, Remainder};
 use gaspard::audio::{Recording, Separator};
 use gaspard::io::wav;
 use gaspard::report::record::RunRecord;
-use gaspard::{Error, Result};
 use serde::Serialize;
 
-pub(super) use search::{Found, SearchArguments};
+pub(super) use search::{Found, SEARCH_OPTIONS, SearchArguments};
 
+use super::given::Given;
 use super::options::Common;
+use super::outputs;
 use super::session::Session;
-use super::simulate::EncodingOption;
+use super::simulate::{EncodingOption, source_files};
 use super::status::{Status, Summary};
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard separate mix.wav --sources 2 --out found --json -
       source_1.wav and source_2.wav as microphone 1 hears them, and their delays.
 
@@ -33,12 +35,16 @@ Example:
   gaspard separate mix.wav --sources 2 --method mnmf --out found
       A known method to compare with.";
 
+/// Files that are looked after before it is known how many there will be.
+const MOST_FILES: usize = 1000;
+
 /// Sources from what several microphones record of them
 ///
 /// Spectrograms of two microphones are moved onto each other by optimal transport; lags that much
 /// is moved by are the delays of the sources, and what is moved by one of them belongs to that
-/// source. Sources are as loud as at microphone 1, and in the order of their delays. Long
-/// recordings are worked through in blocks that fade into each other.
+/// source. Sources are as loud as at microphone 1, and in the order of their delays, where the
+/// method knows these. The search of delays ends when none moves by more than 0.01 frames of 25 ms
+/// any more. Long recordings are worked through in blocks that fade into each other.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Arguments {
@@ -49,7 +55,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     sources: usize,
     /// A folder for the sources: source_1.wav, source_2.wav, ...
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
     /// How sources are separated
     #[arg(long, value_enum, value_name = "HOW", default_value = "robust")]
@@ -58,8 +64,9 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
     filter: FilterOption,
     /// Iterations of --filter wiener
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    iterations: usize,
+    #[arg(long, value_name = "NUMBER", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    iterations: u32,
     /// Share what belongs to no source among the sources, instead of dropping it as noise
     #[arg(long)]
     share_noise: bool,
@@ -154,16 +161,20 @@ impl Summary for Results {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status> {
+pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     let common = &arguments.common;
-    arguments.check()?;
-    let mut session = Session::begin(common, None, [])?;
+    arguments.check(given)?;
+    // More sources than a few are refused by all methods, once there is a recording.
+    let sources = source_files(&arguments.out, arguments.sources.min(MOST_FILES));
+    let inputs = arguments.files.iter().map(PathBuf::as_path);
+    let files = sources.iter().filter(|path| outputs::has_folder(path)).map(PathBuf::as_path);
+    let mut session = Session::begin(common, inputs, files)?;
     let recording = wav::read_all(&arguments.files)?;
     for remark in recording.remarks() {
         session.warn(&remark.to_string());
     }
     for folder in [Some(&arguments.out), arguments.pictures.as_ref()].into_iter().flatten() {
-        std::fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
+        outputs::make_folder(folder)?;
     }
     session.lap("read");
     let separator = arguments.separator(&recording)?;
@@ -176,7 +187,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     drop(watch);
     let seconds = begin.elapsed().as_secs_f64();
     session.lap("solve");
-    let files = arguments.write(&separated)?;
+    let files = arguments.write(&sources, &separated)?;
     if let Some(folder) = &arguments.pictures {
         pictures::draw(folder, &separator, &recording, &separated, &engine)?;
     }
@@ -191,9 +202,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         seconds,
         files,
     };
-    let folder = arguments.out.display();
-    let length = recording.seconds();
-    session.note(&format!("{length:.2} s of sound in {seconds:.2} s; sources are in {folder}"));
+    let (folder, length) = (arguments.out.display(), recording.seconds());
+    let what = format!("sources of {length:.2} s of sound are in {folder}");
+    results.delays.summarise(&session, &what, seconds);
     results.delays.say(&session, common)?;
     session.finish(&engine, &results, |record| Report { results: &results, record })
 }
@@ -215,23 +226,28 @@ impl Arguments {
     }
 
     /// Refuses options that the method has no use for.
-    fn check(&self) -> Result<()> {
-        if !self.is_transport() && self.filter != FilterOption::Auto {
-            let problem = "the method makes its sound in its own way";
-            return Err(Error::parameter(
-                "--filter",
-                problem,
-                "leave it out, or use --method robust",
-            ));
-        }
-        for (option, folder) in [("--out", Some(&self.out)), ("--pictures", self.pictures.as_ref())]
-        {
-            if let Some(folder) = folder.filter(|folder| folder.is_file()) {
-                let problem = format!("{} is a file", folder.display());
-                return Err(Error::parameter(option, problem, "name a folder"));
+    fn check(&self, given: &Given) -> Result<()> {
+        outputs::check_folder("--out", &self.out)?;
+        self.pictures.iter().try_for_each(|folder| outputs::check_folder("--pictures", folder))?;
+        if self.is_transport() {
+            if self.method == MethodOption::Paper {
+                given.refuse(&["noise"], "--method paper, which does not look at it")?;
             }
+            if self.filter != FilterOption::Wiener {
+                given.refuse_unless(&["iterations"], "this --filter", "add --filter wiener")?;
+            }
+            return self.search.check(given);
         }
-        Ok(())
+        let (name, others) = match self.method {
+            MethodOption::DelayAndSum => ("--method delay-and-sum", &[][..]),
+            MethodOption::Fdica => ("--method fdica", &["max-lag"][..]),
+            _ => ("--method mnmf", &["max-lag"][..]),
+        };
+        given.refuse(&SEARCH_OPTIONS, name)?;
+        given.refuse(&["filter", "iterations", "share-noise"], name)?;
+        given.refuse(&["profile", "memory-limit"], name)?;
+        given.refuse(others, name)?;
+        self.common.device.require_cpu(name)
     }
 
     fn separator(&self, recording: &Recording) -> Result<Separator> {
@@ -240,7 +256,7 @@ impl Arguments {
             .filter(match self.filter {
                 FilterOption::Auto => Filter::Auto,
                 FilterOption::Mask => Filter::Mask,
-                FilterOption::Wiener => Filter::Wiener { iterations: self.iterations },
+                FilterOption::Wiener => Filter::Wiener { iterations: self.iterations as usize },
                 FilterOption::Aligned => Filter::Aligned,
             })
             .remainder(if self.share_noise { Remainder::Shared } else { Remainder::Dropped })
@@ -249,13 +265,13 @@ impl Arguments {
         self.search.applied(separator, recording, self.sources, lag, self.common.seed)
     }
 
-    fn write(&self, separated: &Separated) -> Result<Vec<String>> {
-        (0..separated.signals.nrows())
-            .map(|source| {
-                let path = self.out.join(format!("source_{}.wav", source + 1));
-                wav::write(&path, &separated.source(source)?, self.encoding.into())?;
-                Ok(path.display().to_string())
-            })
-            .collect()
+    fn write(&self, files: &[PathBuf], separated: &Separated) -> Result<Vec<String>> {
+        let sounds = (0..separated.signals.nrows()).map(|source| separated.source(source));
+        let sounds = sounds.collect::<Result<Vec<_>>>()?;
+        let encoding = self.encoding.into();
+        let mut named = files.iter().zip(&sounds);
+        named.clone().try_for_each(|(path, sound)| wav::check(path, sound, encoding))?;
+        named.try_for_each(|(path, sound)| wav::write(path, sound, encoding))?;
+        Ok(files.iter().map(|path| path.display().to_string()).collect())
     }
 }

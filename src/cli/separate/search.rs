@@ -10,6 +10,7 @@ use gaspard::audio::{DelaySearch, Recording, Separator, Stft};
 use ndarray::Array2;
 use serde::Serialize;
 
+use crate::cli::given::Given;
 use crate::cli::options::Common;
 use crate::cli::outputs;
 use crate::cli::session::Session;
@@ -94,7 +95,19 @@ impl FromStr for StartOption {
     }
 }
 
+/// The options that only a search by transport has.
+pub(in crate::cli) const SEARCH_OPTIONS: [&str; 5] =
+    ["noise", "start", "starts", "delay-rate", "block"];
+
 impl SearchArguments {
+    /// Refuses options that have no meaning with each other.
+    pub(in crate::cli) fn check(&self, given: &Given) -> Result<()> {
+        match self.start {
+            StartOption::Grid | StartOption::Random => Ok(()),
+            _ => given.refuse(&["starts"], "this --start, which is one"),
+        }
+    }
+
     /// A separator that searches as these options say.
     pub(in crate::cli) fn applied(
         &self,
@@ -105,6 +118,9 @@ impl SearchArguments {
         seed: u64,
     ) -> Result<Separator> {
         let rate = recording.rate();
+        if let Some(lag) = max_lag {
+            DelaySearch::new(sources, rate).max_lag(lag).min_distance(0.0).check(recording)?;
+        }
         let most = max_lag.unwrap_or((0.3 * f64::from(rate)) as usize).min(recording.len() - 1);
         let frames = |samples: Array2<f64>| -> Result<Start> {
             Ok(Start::Given(vec![samples / Stft::at_rate(rate)?.hop() as f64]))
@@ -192,6 +208,17 @@ impl Found {
         named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
+    /// Says how a run went that took so many seconds.
+    pub(in crate::cli) fn summarise(&self, session: &Session<'_>, what: &str, seconds: f64) {
+        if self.interrupted {
+            session.warn(&format!(
+                "interrupted after {seconds:.2} s: {what}, as far as they were found"
+            ));
+        } else {
+            session.note(&format!("{what}, in {seconds:.2} s"));
+        }
+    }
+
     /// Tells people: doubts on stderr, a table on stdout unless JSON goes there.
     pub(in crate::cli) fn say(&self, session: &Session<'_>, common: &Common) -> Result<()> {
         const CLOSE: f64 = 0.02;
@@ -204,7 +231,7 @@ impl Found {
         if !self.converged && !self.interrupted {
             session.warn("the delays were still moving when the search ended");
         }
-        if self.delays.is_empty() || common.json.as_deref() == Some(std::path::Path::new("-")) {
+        if self.delays.is_empty() || common.json.as_deref().is_some_and(outputs::is_stdout) {
             return Ok(());
         }
         outputs::print(&tdoa::table(&self.delays))

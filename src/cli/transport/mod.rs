@@ -6,11 +6,15 @@ mod solve;
 use std::path::{Path, PathBuf};
 
 use gaspard::io::{npy, npz};
+use gaspard::report::picture::{Scale, Style, save_png};
 use gaspard::report::record::{Results, RunRecord};
 use gaspard::{Cost, Law, Result};
 use serde::Serialize;
 
-use super::options::{As, Common, MassOption, ReferenceOption};
+use super::given::Given;
+use super::options::{
+    Annealing, As, Colours, Common, MARGINALS, MassOption, ReferenceOption, SWEEPS,
+};
 use super::outputs;
 use super::session::Session;
 use super::status::Status;
@@ -18,7 +22,7 @@ use problem::Problem;
 use solve::Found;
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   gaspard transport heart.png star.png --epsilon 1e-3 --json -
       Two pictures, each of mass 1 on a box whose longest side is 1; costs are squared distances.
 
@@ -35,7 +39,11 @@ Example:
 /// `value`, the total, and all terms are in units of mass times cost. The potentials f and g are in
 /// units of the cost; with the default reference P = a b exp((f + g - C) / epsilon).
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(SWEEPS)),
+    mut_arg("tolerance", |arg| arg.help(MARGINALS))
+)]
 pub(super) struct Arguments {
     /// The first measure: a picture, or .npy points (N x d) or density (1 to 3 axes); with
     /// --cost-matrix, .npy weights
@@ -69,7 +77,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE.npy", conflicts_with_all = ["cost", "read_as", "divergence"])]
     cost_matrix: Option<PathBuf>,
     /// Entropic strength, in units of the cost [default: 1 % of the mean cost]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, alias = "reg", value_name = "NUMBER", allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// What is asked of the first marginal: fixed, kl:RHO, tv:RHO (RHO in units of the cost),
     /// range:LO,HI (factors of the weights), free
@@ -89,7 +97,7 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "divergence")]
     exact: bool,
     /// Write everything about the points: weights a and b, potentials f and g, marginals p and q
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(short, long, value_name = "FILE.npz")]
     out: Option<PathBuf>,
     /// Write the potentials f and g
     #[arg(long, value_name = "FILE.npz")]
@@ -97,34 +105,64 @@ pub(super) struct Arguments {
     /// Write the coupling, dense (N x M)
     #[arg(long, value_name = "FILE.npy")]
     coupling: Option<PathBuf>,
+    /// Draw the coupling, points of A down and those of B to the right: dark where much goes
+    #[arg(long, value_name = "FILE.png")]
+    picture: Option<PathBuf>,
+    /// Colours of the picture [default: ink]
+    #[arg(long, value_enum, value_name = "NAME", requires = "picture")]
+    colours: Option<Colours>,
+    #[command(flatten)]
+    annealing: Annealing,
     #[command(flatten)]
     common: Common,
 }
 
 impl Arguments {
-    fn outputs(&self) -> impl Iterator<Item = &Path> {
-        [&self.out, &self.potentials, &self.coupling].into_iter().flatten().map(PathBuf::as_path)
+    fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let measures = [&self.a, &self.b, &self.weights_a, &self.weights_b, &self.cost_matrix];
+        measures.into_iter().flatten().map(PathBuf::as_path)
     }
 
-    fn check(&self) -> Result<()> {
+    fn outputs(&self) -> impl Iterator<Item = &Path> {
+        let arrays = [&self.out, &self.potentials, &self.coupling, &self.picture];
+        arrays.into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// True where the coupling is asked for, entry by entry.
+    fn wants_coupling(&self) -> bool {
+        self.coupling.is_some() || self.picture.is_some()
+    }
+
+    fn check(&self, given: &Given) -> Result<()> {
         for (option, path, ending) in [
             ("--out", &self.out, "npz"),
             ("--potentials", &self.potentials, "npz"),
             ("--coupling", &self.coupling, "npy"),
+            ("--picture", &self.picture, "png"),
         ] {
             path.iter().try_for_each(|path| outputs::check_ending(option, path, &[ending]))?;
         }
-        if self.exact { solve::check_exact(self.law_a, self.law_b) } else { Ok(()) }
+        if self.exact {
+            let iterating = ["epsilon", "reference", "max-iterations", "tolerance", "annealing"];
+            given.refuse(&iterating, "--exact")?;
+            given.refuse(&["profile"], "--exact, which runs no kernels")?;
+            self.common.device.require_cpu("exact transport")?;
+            return solve::check_exact(self.law_a, self.law_b);
+        }
+        self.annealing.control(self.epsilon.unwrap_or(1.0)).validate()
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Status> {
-    arguments.check()?;
-    let mut session = Session::begin(&arguments.common, arguments.epsilon, arguments.outputs())?;
+pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
+    arguments.check(given)?;
+    let mut session = Session::begin(&arguments.common, arguments.inputs(), arguments.outputs())?;
     let problem = Problem::read(arguments, &session)?;
     let (n, m) = (problem.a.weights().len(), problem.b.weights().len());
-    if arguments.coupling.is_some() {
-        let remedy = "leave --coupling out, or use fewer points";
+    if arguments.picture.is_some() {
+        arguments.style().check_size(&[n, m], 1)?;
+    }
+    if arguments.wants_coupling() {
+        let remedy = "leave --coupling and --picture out, or use fewer points";
         problem.require_dense("the coupling", &session.host(), remedy)?;
     }
     session.lap("read");
@@ -136,7 +174,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         session.open_device()?
     };
     let found = if arguments.exact {
-        solve::exact(&problem, arguments, &session, &engine)?
+        solve::exact(&problem, arguments, &engine)?
     } else {
         solve::entropic(&problem, arguments, &session, &engine)?
     };
@@ -157,6 +195,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     })
 }
 
+impl Arguments {
+    /// How the coupling is drawn: thin mass shows on white paper.
+    fn style(&self) -> Style {
+        let colours = self.colours.unwrap_or(Colours::Ink);
+        Style::new(colours.into()).scale(Scale::Quantile(0.999)).gamma(0.6)
+    }
+}
+
 fn write_files(arguments: &Arguments, problem: &Problem, found: &Found) -> Result<()> {
     let (f, g) = (found.f.view().into_dyn(), found.g.view().into_dyn());
     if let Some(path) = &arguments.out {
@@ -175,6 +221,9 @@ fn write_files(arguments: &Arguments, problem: &Problem, found: &Found) -> Resul
     }
     if let (Some(path), Some(coupling)) = (&arguments.coupling, &found.coupling) {
         npy::write(path, coupling.view().into_dyn())?;
+    }
+    if let (Some(path), Some(coupling)) = (&arguments.picture, &found.coupling) {
+        save_png(path, coupling.view(), &arguments.style())?;
     }
     Ok(())
 }

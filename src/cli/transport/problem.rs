@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gaspard::linear::tree::MASS_ROUNDING;
-use gaspard::{Cost, Engine, Error, Geometry, Measure, Result, Support};
+use gaspard::{Cost, Engine, Error, Geometry, Law, Measure, Result, Support};
 use ndarray::Array1;
 
 use super::Arguments;
@@ -133,10 +133,10 @@ impl Problem {
 
     /// Gives both measures one mass where the laws ask for it and they differ by rounding only.
     fn settle_masses(&mut self, arguments: &Arguments, names: &[String; 2]) -> Result<()> {
-        if !(arguments.law_a.fixes_mass() && arguments.law_b.fixes_mass()) {
-            return Ok(());
-        }
         let (mass_a, mass_b) = (self.a.mass(), self.b.mass());
+        if !(arguments.law_a.fixes_mass() && arguments.law_b.fixes_mass()) {
+            return check_ranges([(arguments.law_a, mass_a), (arguments.law_b, mass_b)]);
+        }
         if (mass_a - mass_b).abs() > MASS_ROUNDING * mass_a.max(mass_b) {
             let [a, b] = names;
             let (in_a, in_b) = (rounded(mass_a), rounded(mass_b));
@@ -150,6 +150,20 @@ impl Problem {
         self.b = Measure::new(&names[1], scaled, self.b.support().clone())?;
         Ok(())
     }
+}
+
+/// Refuses laws that want masses which no coupling can have both.
+fn check_ranges(laws: [(Law, f64); 2]) -> Result<()> {
+    let [a, b] = laws.map(|(law, mass)| law.masses(mass));
+    if a.0.max(b.0) <= a.1.min(b.1) * (1.0 + MASS_ROUNDING) {
+        return Ok(());
+    }
+    let [a, b] = [a, b].map(|(low, high)| format!("{} to {}", rounded(low), rounded(high)));
+    Err(Error::parameter(
+        "--law-a and --law-b",
+        format!("A has to carry a mass of {a} and B one of {b}, which no coupling does"),
+        "add --normalise, or give ranges that meet",
+    ))
 }
 
 /// Whether an input holds points, in the light of the other one.

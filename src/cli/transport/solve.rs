@@ -44,7 +44,7 @@ pub(super) fn entropic(
         None => transport.geometry(geometry),
     };
     let epsilon = arguments.epsilon.map_or_else(|| transport.default_epsilon(), Ok)?;
-    let transport = transport.control(arguments.common.control(epsilon));
+    let transport = transport.control(arguments.annealing.control(epsilon));
     let mut watch = session.watch();
     let (solution, results, divergence) = if arguments.divergence {
         let found = transport.divergence(engine, &mut watch)?;
@@ -58,7 +58,7 @@ pub(super) fn entropic(
         (solution, results, None)
     };
     drop(watch);
-    let coupling = arguments.coupling.is_some().then(|| solution.coupling()).transpose()?;
+    let coupling = arguments.wants_coupling().then(|| solution.coupling()).transpose()?;
     let ((f, g), (p, q)) = (solution.potentials(), solution.marginals());
     let [f, g, p, q] = [f, g, p, q].map(Array1::clone);
     Ok(Found { results, f, g, p, q, coupling, divergence })
@@ -93,15 +93,7 @@ pub(super) fn check_exact(law_a: Law, law_b: Law) -> Result<()> {
 }
 
 /// The network simplex.
-pub(super) fn exact(
-    problem: &Problem,
-    arguments: &Arguments,
-    session: &Session,
-    engine: &Engine,
-) -> Result<Found> {
-    if arguments.epsilon.is_some() {
-        session.note("--epsilon has no meaning for exact transport");
-    }
+pub(super) fn exact(problem: &Problem, arguments: &Arguments, engine: &Engine) -> Result<Found> {
     let remedy = "leave --exact out: entropic transport between points stores no costs";
     problem.require_dense("the cost matrix of exact transport", engine, remedy)?;
     let begin = std::time::Instant::now();
@@ -120,7 +112,7 @@ pub(super) fn exact(
         p[row as usize] += mass;
         q[column as usize] += mass;
     }
-    let coupling = arguments.coupling.is_some().then(|| {
+    let coupling = arguments.wants_coupling().then(|| {
         let mut dense = Array2::zeros((n, m));
         for &(row, column, mass) in &plan.coupling {
             dense[[row as usize, column as usize]] = mass;

@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 
 use gaspard::io::npz;
 use gaspard::linear::tree::{self, TreeSolution};
+use gaspard::report::picture::{Style, strip, write_png};
 use gaspard::report::record::{Results, RunRecord};
 use gaspard::{Engine, Error, Result};
 use ndarray::ArrayD;
 use serde::Serialize;
 
-use super::options::{Common, ReferenceOption};
-use super::outputs;
+use super::options::{Annealing, Colours, Common, MARGINALS, ReferenceOption, SWEEPS};
 use super::session::Session;
 use super::status::Status;
+use super::{described, outputs};
 use spec::Problem;
 
-const EXAMPLE: &str = r#"Example:
+const EXAMPLE: &str = r#"Examples:
   gaspard tree chain.json --out chain.npz --couple 0,2
 
   where chain.json says, with paths relative to it:
@@ -47,16 +48,20 @@ const EXAMPLE: &str = r#"Example:
 /// KL(P | reference) (entropic) + the penalties of the nodes' laws (marginal_terms); all in units
 /// of mass times cost. The file names nodes, laws, edges and costs.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(SWEEPS)),
+    mut_arg("tolerance", |arg| arg.help(MARGINALS))
+)]
 pub(super) struct Arguments {
     /// The problem, in JSON; see the example below
     spec: PathBuf,
     /// Entropic strength, in units of the cost [default: the file's, else 1 % of the edges' mean
     /// weighted cost]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, alias = "reg", value_name = "NUMBER", allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// Write marginal_0, potential_0, ... for all nodes
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(short, long, value_name = "FILE.npz")]
     out: Option<PathBuf>,
     /// Also write the edges' couplings plan_0, ... (rows x cols)
     #[arg(long, requires = "out")]
@@ -64,6 +69,14 @@ pub(super) struct Arguments {
     /// Also write coupling_I_J, the joint marginal of two nodes (0 is the first); may be repeated
     #[arg(long, value_name = "I,J", requires = "out", value_parser = parse_pair)]
     couple: Vec<(usize, usize)>,
+    /// Draw the marginals of the nodes that lie on grids, side by side
+    #[arg(long, value_name = "FILE.png")]
+    picture: Option<PathBuf>,
+    /// Colours of the picture [default: grey]
+    #[arg(long, value_enum, value_name = "NAME", requires = "picture")]
+    colours: Option<Colours>,
+    #[command(flatten)]
+    annealing: Annealing,
     #[command(flatten)]
     common: Common,
 }
@@ -81,18 +94,26 @@ struct Report<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Status> {
-    if let Some(path) = &arguments.out {
-        outputs::check_ending("--out", path, &["npz"])?;
+    for (option, path, ending) in
+        [("--out", &arguments.out, "npz"), ("--picture", &arguments.picture, "png")]
+    {
+        path.iter().try_for_each(|path| outputs::check_ending(option, path, &[ending]))?;
     }
-    let out = arguments.out.as_deref();
-    let mut session = Session::begin(&arguments.common, arguments.epsilon, out)?;
+    let files = [&arguments.out, &arguments.picture].into_iter().flatten().map(PathBuf::as_path);
+    arguments.annealing.control(arguments.epsilon.unwrap_or(1.0)).validate()?;
+    let inputs = described::files(&arguments.spec);
+    let inputs = inputs.iter().map(PathBuf::as_path);
+    let mut session = Session::begin(&arguments.common, inputs, files)?;
     let mut problem = Problem::read(&arguments.spec, &session.host())?;
     problem.tree.settle_masses();
     problem.tree.validate()?;
     check_matrices(arguments, &problem, &session.host())?;
+    if arguments.picture.is_some() {
+        check_picture(arguments, &problem)?;
+    }
     let epsilon =
         arguments.epsilon.or(problem.epsilon).unwrap_or_else(|| default_epsilon(&problem));
-    let control = arguments.common.control(epsilon);
+    let control = arguments.annealing.control(epsilon);
     control.validate()?;
     let (nodes, edges) = (problem.tree.nodes.len(), problem.tree.edges.len());
     session.note(&format!("a tree of {nodes} nodes and {edges} edges, epsilon {epsilon:.3e}"));
@@ -111,8 +132,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     session.lap("solve");
     session.summarise(&results, "iterations");
 
-    if let Some(path) = out {
+    if let Some(path) = &arguments.out {
         write_arrays(path, arguments, &solution)?;
+    }
+    if let Some(path) = &arguments.picture {
+        draw(path, arguments, &problem, &solution)?;
     }
     session.finish(&engine, &results, |record| Report {
         results: &results,
@@ -180,6 +204,34 @@ fn write_arrays(path: &Path, arguments: &Arguments, solution: &TreeSolution) -> 
         }
     }
     npz::write(path, &arrays)
+}
+
+fn style(arguments: &Arguments) -> Style {
+    Style::new(arguments.colours.unwrap_or(Colours::Grey).into())
+}
+
+/// Refuses pictures of nodes without cells, and those that would be too large.
+fn check_picture(arguments: &Arguments, problem: &Problem) -> Result<()> {
+    let count = problem.grids.iter().flatten().count();
+    if count == 0 {
+        let problem = "no node lies on a grid";
+        return Err(Error::parameter("--picture", problem, "give nodes a grid, or leave it out"));
+    }
+    let mut grids = problem.grids.iter().flatten();
+    grids.try_for_each(|grid| style(arguments).check_size(grid, count))
+}
+
+fn draw(
+    path: &Path,
+    arguments: &Arguments,
+    problem: &Problem,
+    solution: &TreeSolution,
+) -> Result<()> {
+    let nodes = problem.grids.iter().zip(&solution.marginals);
+    let densities = nodes.filter_map(|(grid, marginal)| {
+        ArrayD::from_shape_vec(grid.clone()?, marginal.to_vec()).ok()
+    });
+    write_png(path, &strip(&densities.collect::<Vec<_>>(), &style(arguments))?)
 }
 
 pub(super) fn parse_pair(text: &str) -> std::result::Result<(usize, usize), String> {

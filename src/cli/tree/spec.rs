@@ -18,6 +18,8 @@ pub(in crate::cli) struct Problem {
     pub epsilon: Option<f64>,
     /// What the record calls the cost of each edge.
     pub costs: Vec<String>,
+    /// The cells of each node that lies on a grid.
+    pub grids: Vec<Option<Vec<usize>>>,
 }
 
 #[derive(Deserialize)]
@@ -87,10 +89,15 @@ impl Problem {
             tree.edges.push(Edge { rows, cols, geometry: geometry.into(), weight });
             costs.push(name);
         }
+        let grids = places.iter().map(|place| match &place.support {
+            Support::Grid(grid) => Some(grid.shape().to_vec()),
+            _ => None,
+        });
+        let grids = grids.collect();
         for place in places {
             tree.node(place.weights, place.law);
         }
-        Ok(Self { tree, reference: spec.reference, epsilon: spec.epsilon, costs })
+        Ok(Self { tree, reference: spec.reference, epsilon: spec.epsilon, costs, grids })
     }
 }
 

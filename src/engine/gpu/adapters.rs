@@ -160,7 +160,7 @@ pub(super) fn select(selector: &Selector) -> Result<(wgpu::Adapter, DeviceInfo)>
         let found = if names.is_empty() {
             "no driver offers a GPU here; install a Vulkan driver, or use --device cpu".to_owned()
         } else {
-            format!("there is: {}", names.join("; "))
+            format!("there is: cpu; {}", names.join("; "))
         };
         return Err(Error::NoDevice { request, found });
     };

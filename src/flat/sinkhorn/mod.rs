@@ -161,7 +161,11 @@ impl Sinkhorn {
         Ok(brackets.collect())
     }
 
-    fn validate(&self) -> Result<()> {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for one that is not positive.
+    pub fn validate(&self) -> Result<()> {
         positive("epsilon", self.epsilon, "give the entropic strength, which is a distance")?;
         positive("tolerance", self.tolerance, "give how near bounds are to be, as 0.01")?;
         at_least_one("max-iterations", self.max_iterations)

@@ -101,7 +101,6 @@ impl Points {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
     pub(super) fn softmin(
         &mut self,
         engine: &Engine,
