@@ -32,7 +32,7 @@ Examples:
       Writes way.png (the barycenter with equal weights), way_strip.png (21 frames side by side,
       from the heart over the star to the ring) and way.gif (the same, moving).
 
-  gaspard barycenter heart.png star.png --metric gromov --points 200 --out mean.npz --picture all.png
+  gaspard barycenter heart.png star.png --metric gromov --side 32 --points 200 --out mean.npz --picture all.png
       Writes mean.npz: the distances between 200 free points that are nearest to those of both
       shapes, and points in the plane that nearly have them, which all.png shows.";
 
@@ -180,7 +180,8 @@ impl Arguments {
     /// Refuses what only spaces have, and numbers outside their domain.
     fn check_wasserstein(&self, given: &Given) -> Result<()> {
         let remedy = "add --metric gromov or --metric fused, or leave it out";
-        let spaces = ["space", "as", "distance", "law", "rho", "picture", "coupling", "points"];
+        let spaces =
+            ["space", "as", "distance", "law", "rho", "picture", "coupling", "points", "side"];
         let others = ["reference", "seeds", "support-labels"];
         let entropic = ENTROPIC_OPTIONS.into_iter().filter(|option| *option != "annealing");
         let odd: Vec<_> =

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::str::FromStr;
 
 use gaspard::engine::DeviceKind;
-use gaspard::{Engine, EngineOptions, Error, Result, Selector};
+use gaspard::{Engine, EngineOptions, Result, Selector};
+
+use super::outputs::complain;
 
 /// What `--device` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,14 +35,13 @@ impl FromStr for Choice {
 }
 
 impl Choice {
-    /// Refuses a GPU for what always runs on the CPU.
-    pub(super) fn require_cpu(&self, what: &str) -> Result<()> {
-        match self {
-            Self::Auto | Self::Cpu => Ok(()),
-            Self::Gpu(_) => {
-                let problem = format!("{what} always runs on the CPU");
-                Err(Error::parameter("--device", problem, "leave it out"))
-            }
+    /// Warns whoever asks for a GPU for what always runs on the CPU: scripts may ask all commands alike.
+    pub(super) fn expect_cpu(&self, what: &str) {
+        if let Self::Gpu(_) = self {
+            complain(
+                "warning",
+                &format!("{what} always runs on the CPU; --device does nothing here"),
+            );
         }
     }
 

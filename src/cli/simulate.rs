@@ -195,7 +195,7 @@ impl Summary for Made {
 pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     outputs::check_ending("--out", &arguments.out, &["wav"])?;
     given.refuse(&["profile", "memory-limit"], "simulate, which runs no kernels")?;
-    arguments.common.device.require_cpu("simulate")?;
+    arguments.common.device.expect_cpu("simulate");
     let image_files = arguments.image_files();
     if let Some(folder) = &arguments.images {
         outputs::check_folder("--images", folder)?;

@@ -164,7 +164,8 @@ impl Arguments {
         let name = "--method gcc-phat and mccc";
         given.refuse(&SEARCH_OPTIONS, name)?;
         given.refuse(&["profile", "memory-limit"], name)?;
-        self.common.device.require_cpu(name)
+        self.common.device.expect_cpu(name);
+        Ok(())
     }
 
     fn find(

@@ -190,6 +190,7 @@ impl Arguments {
     fn check(&self, given: &Given) -> Result<()> {
         given.refuse(&LABEL_OPTIONS, "transfer, whose frames have no labels")?;
         given.refuse(&["as"], "transfer, which reads arrays as densities")?;
+        given.refuse(&["side"], "transfer, whose frames keep their cells")?;
         if self.spaces.space == Surface::Sphere {
             given.refuse(&["distance"], "--space sphere")?;
         }

@@ -1,9 +1,10 @@
 //! The box that mass moves in, and its cells.
 
-use ndarray::{ArrayD, ArrayViewD, Axis};
+use ndarray::{ArrayD, ArrayViewD};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::geometry::resampled;
 use crate::kernels::dynamic::SpaceTime;
 
 /// A box of 1, 2 or 3 dimensions with its cells, and the cells of the unit of time.
@@ -117,30 +118,7 @@ impl Domain {
             let expected = format!("{} axes", self.dimension());
             return Err(Error::shape("a density", expected, density.ndim().to_string()));
         }
-        let mut values = density.to_owned();
-        for (axis, &cells) in self.cells().iter().enumerate() {
-            let before = values.shape()[axis];
-            if before == cells || before == 0 {
-                continue;
-            }
-            let mut shape = values.shape().to_vec();
-            shape[axis] = cells;
-            let mut next = ArrayD::zeros(shape);
-            for (cell, mut out) in next.axis_iter_mut(Axis(axis)).enumerate() {
-                // Its borders, in cells of before.
-                let border = |cell: usize| cell as f64 * before as f64 / cells as f64;
-                let (low, high) = (border(cell), border(cell + 1));
-                for old in low.floor() as usize..(high.ceil() as usize).min(before) {
-                    let overlap = high.min(old as f64 + 1.0) - low.max(old as f64);
-                    if overlap > 0.0 {
-                        let share = overlap / (high - low);
-                        out.scaled_add(share, &values.index_axis(Axis(axis), old));
-                    }
-                }
-            }
-            values = next;
-        }
-        Ok(values)
+        Ok(resampled(density, self.cells()))
     }
 
     /// Cells per unit along every axis, time first.

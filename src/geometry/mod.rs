@@ -10,6 +10,7 @@ mod cost;
 mod grid;
 mod measure;
 mod operator;
+mod resample;
 pub mod sphere;
 
 use ndarray::{Array2, ArrayView2};
@@ -18,6 +19,7 @@ pub use cost::Cost;
 pub use grid::Grid;
 pub use measure::{Measure, Support};
 pub use operator::{Operator, Side};
+pub use resample::resampled;
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};

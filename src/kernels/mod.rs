@@ -11,6 +11,7 @@ pub(crate) mod dynamic;
 pub(crate) mod flat;
 pub(crate) mod gromov;
 pub mod linear;
+pub(crate) mod panels;
 pub(crate) mod product;
 #[cfg(test)]
 pub(crate) mod properties;

@@ -124,7 +124,6 @@ const CASES: &[(&str, i32, &str)] = &[
         "tolerance: -1 is not a number from 0 up; give the change",
     ),
     ("flat x.npy x.npy --tolerance -1", 2, "tolerance: -1 is not a positive number; give how near"),
-    ("flat x.npy x.npy --method exact --device gpu", 2, "always runs on the CPU"),
     // Options that contradict each other.
     ("transport x.npy", 2, "<B>"),
     ("transport", 2, "<A>"),
@@ -140,7 +139,6 @@ const CASES: &[(&str, i32, &str)] = &[
     // Devices.
     ("transport x.npy x.npy --device 99", 2, "no such device: GPU 99"),
     ("transport x.npy x.npy --device abacus", 2, "no such device: a GPU named `abacus`"),
-    ("transport x.npy x.npy --exact --device gpu", 2, "always runs on the CPU"),
     // Memory.
     ("transport --cost-matrix C.npy --memory-limit 100", 1, "the cost matrix C.npy needs 800 B"),
     ("transport wide.npy wide.npy --as density --memory-limit 1KiB", 1, "only 1.0 KiB can be had"),

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use gaspard::io::npy;
 use gaspard::{Error, Result};
-use image::imageops::{self, FilterType};
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -15,9 +14,6 @@ macro_rules! shapes {
         [$(($name, include_bytes!(concat!("../../../examples/shapes/", $name, ".png")).as_slice())),*]
     };
 }
-
-/// Cells along a side of the small shapes.
-const SMALL: u32 = 32;
 
 /// Leaves all inputs in `inputs` within the folder.
 pub(super) fn draw(folder: &Path) -> Result<()> {
@@ -30,14 +26,10 @@ pub(super) fn draw(folder: &Path) -> Result<()> {
             Error::file(&path, format!("cannot be written: {error}"))
         };
         std::fs::write(&path, bytes).map_err(|error| failed(&error))?;
-        let shape = image::load_from_memory(bytes).map_err(|error| failed(&error))?.to_luma8();
-        let small = imageops::resize(&shape, SMALL, SMALL, FilterType::Triangle);
-        let save = |small: &image::GrayImage, name: String| {
-            small.save(folder.join(name)).map_err(|error| failed(&error))
-        };
-        save(&small, format!("{name}_32.png"))?;
         if name == "letter_g" {
-            save(&imageops::rotate90(&small), format!("{name}_turned.png"))?;
+            let shape = image::load_from_memory(bytes).map_err(|error| failed(&error))?;
+            let turned = shape.rotate90();
+            turned.save(folder.join("letter_g_turned.png")).map_err(|error| failed(&error))?;
         }
     }
     // A cloud, and two that share some of its mass.

@@ -113,8 +113,8 @@ fn gromov() -> Vec<Step> {
             title: "A Gromov-Wasserstein barycenter of three shapes",
             text: "One hundred points that are known by nothing but their distances to each other, \
                    laid out in the plane.",
-            command: "barycenter inputs/heart_32.png inputs/star_32.png inputs/letter_g_32.png \
-                      --metric gromov --points 100 --device cpu --out three.npz \
+            command: "barycenter inputs/heart.png inputs/star.png inputs/letter_g.png \
+                      --metric gromov --side 32 --points 100 --device cpu --out three.npz \
                       --picture three.png --json three.json",
             pictures: &["three.png"],
             sounds: &[],
@@ -124,8 +124,8 @@ fn gromov() -> Vec<Step> {
             title: "A shape matched with itself, turned",
             text: "Points of one colour belong together. Nothing but distances within each shape was \
                    used.",
-            command: "gromov inputs/letter_g_32.png inputs/letter_g_turned.png \
-                      --distance sqeuclidean --seeds 4 --picture matched.png --json matched.json",
+            command: "gromov inputs/letter_g.png inputs/letter_g_turned.png \
+                      --side 32 --distance sqeuclidean --seeds 4 --picture matched.png --json matched.json",
             pictures: &["matched.png"],
             sounds: &[],
             numbers: &["transport", "seconds"],

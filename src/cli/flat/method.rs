@@ -124,7 +124,7 @@ impl MethodArguments {
         };
         given.refuse_unless(&odd, name, remedy)?;
         if self.method == MethodOption::Exact {
-            common.device.require_cpu(name)?;
+            common.device.expect_cpu(name);
         }
         self.sinkhorn(iterating).validate()
     }

@@ -94,7 +94,8 @@ fn check(arguments: &Arguments, given: &Given) -> Result<()> {
         None | Some(0.0) => {
             let remedy = "give a positive --epsilon, or leave it out";
             given.refuse_unless(&ENTROPIC_OPTIONS, "exact plans", remedy)?;
-            arguments.common.device.require_cpu("a barycenter of exact plans")
+            arguments.common.device.expect_cpu("a barycenter of exact plans");
+            Ok(())
         }
         Some(epsilon) => arguments.gromov.starts.control(&arguments.common, epsilon).validate(),
     }

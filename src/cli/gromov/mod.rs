@@ -27,8 +27,8 @@ use spaces::{NamedSpace, kinds_of};
 pub(super) use spaces::{SpaceOptions, Surface};
 
 const EXAMPLE: &str = r#"Examples:
-  gaspard gromov heart.png star.png --epsilon 2e-4 --seeds 8 --picture matched.png
-      Matches the shapes by their distances alone, best of eight starts, and draws which part of
+  gaspard gromov heart.png star.png --side 32 --distance sqeuclidean --seeds 4 --picture matched.png
+      Matches the shapes by their distances alone, best of four starts, and draws which part of
       the star each part of the heart goes to.
 
   gaspard gromov --distances A.npy B.npy --coupling plan.npy --json -

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use gaspard::geometry::resampled;
 use gaspard::gromov::{Fused, GridSpace, Space};
 use gaspard::{Cost, Engine, Error, Law, Result};
 use ndarray::{Array1, Array2, ArrayD};
@@ -38,6 +39,11 @@ pub(in crate::cli) struct SpaceOptions {
     /// columns or negative numbers as points]
     #[arg(long = "as", value_enum, value_name = "WHAT")]
     pub read_as: Option<As>,
+    /// Average pictures and densities down to so many cells along their longer side: the spaces of
+    /// large ones have many thousand points
+    #[arg(long, value_name = "CELLS", conflicts_with = "labels",
+          value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub side: Option<u32>,
     /// The distance between points, or between pixels in the plane, which is 1 along the diagonal:
     /// euclidean, sqeuclidean (the fastest by far for large inputs: nothing of the size of a plan is
     /// stored) or power:P
@@ -62,6 +68,18 @@ pub(in crate::cli) struct SpaceOptions {
 }
 
 impl SpaceOptions {
+    /// On cells that are no more than `--side` along the longer side.
+    fn coarser(&self, density: Array2<f64>) -> Array2<f64> {
+        let (rows, columns) = density.dim();
+        let longest = rows.max(columns);
+        let Some(side) = self.side.map(|side| side as usize).filter(|side| *side < longest) else {
+            return density;
+        };
+        let cells = [rows, columns].map(|cells| (cells * side).div_ceil(longest));
+        let coarser = resampled(density.view().into_dyn(), &cells);
+        coarser.into_dimensionality().expect("as many axes as before")
+    }
+
     /// The laws of so many inputs.
     pub(in crate::cli) fn laws(&self, inputs: usize) -> Result<Vec<Law>> {
         if let Some(rho) = self.rho {
@@ -164,6 +182,7 @@ impl NamedSpace {
         };
         let shape = (rows, columns);
         let density = density.weights().clone().into_shape_with_order(shape).expect("its shape");
+        let density = options.coarser(density);
         let grid = match options.space {
             Surface::Plane => GridSpace::plane(density.view())?.measured_by(options.distance)?,
             Surface::Sphere => GridSpace::sphere(density.view())?,

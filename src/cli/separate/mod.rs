@@ -247,7 +247,8 @@ impl Arguments {
         given.refuse(&["filter", "iterations", "share-noise"], name)?;
         given.refuse(&["profile", "memory-limit"], name)?;
         given.refuse(others, name)?;
-        self.common.device.require_cpu(name)
+        self.common.device.expect_cpu(name);
+        Ok(())
     }
 
     fn separator(&self, recording: &Recording) -> Result<Separator> {

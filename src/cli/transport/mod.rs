@@ -146,7 +146,7 @@ impl Arguments {
             let iterating = ["epsilon", "reference", "max-iterations", "tolerance", "annealing"];
             given.refuse(&iterating, "--exact")?;
             given.refuse(&["profile"], "--exact, which runs no kernels")?;
-            self.common.device.require_cpu("exact transport")?;
+            self.common.device.expect_cpu("exact transport");
             return solve::check_exact(self.law_a, self.law_b);
         }
         self.annealing.control(self.epsilon.unwrap_or(1.0)).validate()

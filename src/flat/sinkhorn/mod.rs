@@ -164,7 +164,7 @@ impl Sinkhorn {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for one that is not positive.
+    /// [`crate::Error::Parameter`] for one that is not positive.
     pub fn validate(&self) -> Result<()> {
         positive("epsilon", self.epsilon, "give the entropic strength, which is a distance")?;
         positive("tolerance", self.tolerance, "give how near bounds are to be, as 0.01")?;

@@ -18,10 +18,10 @@ pub(crate) mod squared_sums;
 use bytemuck::NoUninit;
 
 use crate::engine::gpu::{Binding, Gpu};
-use crate::engine::{Backend, Engine, Launch, Shader};
+use crate::engine::{Backend, Engine, Shader};
 use crate::error::Result;
-use crate::kernels::linear::softmin_columns::{Panel, Panels};
 use crate::kernels::linear::softmin_rows::row_panels;
+use crate::kernels::panels::{Panel, Panels};
 use crate::kernels::tiles::Blocks;
 
 /// The plan of the kernels that walk stored matrices row by row: which workgroup takes which rows.
@@ -51,25 +51,6 @@ impl RowPlan {
         params: impl Fn(u32, u32) -> P,
     ) -> Result<()> {
         let panels = self.panels.as_ref().expect("made for a GPU");
-        for panel in panels.iter() {
-            let mut all = vec![panels.tiles.table.buffer()?.into()];
-            all.extend(bindings(panel)?);
-            for (first_tile, tiles, work) in
-                panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-            {
-                engine.launch(
-                    gpu,
-                    &Launch {
-                        shader,
-                        constants,
-                        bindings: &all,
-                        immediates: bytemuck::bytes_of(&params(first_tile, tiles)),
-                        workgroups: u64::from(tiles),
-                        work,
-                    },
-                )?;
-            }
-        }
-        Ok(())
+        panels.launch(engine, gpu, (shader, constants), bindings, params)
     }
 }

@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 
 use super::coupling_rows::{AT_ONCE, Params};
-use super::softmin_columns::Panels;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
+use crate::kernels::panels::Panels;
 use crate::kernels::tiles::{Blocks, Tile};
 use crate::kernels::vector::NOTHING;
 
@@ -55,38 +55,25 @@ pub(crate) fn coupling_columns(
     })?;
     for first in (0..columns).step_by(AT_ONCE) {
         let count = AT_ONCE.min(columns - first);
-        for panel in panels.iter() {
-            for (first_tile, tiles, work) in
-                panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-            {
-                engine.launch(
-                    gpu,
-                    &Launch {
-                        shader: &SHADER,
-                        constants: &[],
-                        bindings: &[
-                            panels.tiles.table.buffer()?.into(),
-                            panel.window(costs)?,
-                            f.buffer()?.into(),
-                            g.buffer()?.into(),
-                            values.buffer()?.into(),
-                            out.buffer()?.into(),
-                        ],
-                        immediates: bytemuck::bytes_of(&Params {
-                            first_tile,
-                            tiles,
-                            outputs: cols as u32,
-                            inputs: rows as u32,
-                            first: first as u32,
-                            count: count as u32,
-                            rate: rate as f32,
-                        }),
-                        workgroups: u64::from(tiles),
-                        work,
-                    },
-                )?;
-            }
-        }
+        panels.launch(
+            engine,
+            gpu,
+            (&SHADER, &[]),
+            |panel| {
+                let arrays = [f, g, values, &*out];
+                let arrays = arrays.into_iter().map(|array| Ok(array.buffer()?.into()));
+                std::iter::once(panel.window(costs)).chain(arrays).collect()
+            },
+            |first_tile, tiles| Params {
+                first_tile,
+                tiles,
+                outputs: cols as u32,
+                inputs: rows as u32,
+                first: first as u32,
+                count: count as u32,
+                rate: rate as f32,
+            },
+        )?;
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::softmin_columns::Panels;
 use super::softmin_rows::row_panels;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
+use crate::kernels::panels::Panels;
 use crate::kernels::tiles::Blocks;
 use crate::kernels::vector::{CHUNK, masses, weighted_sum};
 
@@ -99,42 +99,29 @@ pub(crate) fn coupling_rows(
     };
     for first in (0..summand.columns()).step_by(AT_ONCE) {
         let count = AT_ONCE.min(summand.columns() - first);
-        for panel in panels.iter() {
-            for (first_tile, tiles, work) in
-                panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-            {
-                engine.launch(
-                    gpu,
-                    &Launch {
-                        shader: &SHADER,
-                        constants: &constants,
-                        bindings: &[
-                            panels.tiles.table.buffer()?.into(),
-                            panel.window(costs)?,
-                            f.buffer()?.into(),
-                            g.buffer()?.into(),
-                            match summand {
-                                Summand::Values(values, _) => values.buffer()?.into(),
-                                Summand::Cost => g.buffer()?.into(),
-                                Summand::Matrix(matrix) => panel.window(matrix)?,
-                            },
-                            out.buffer()?.into(),
-                        ],
-                        immediates: bytemuck::bytes_of(&Params {
-                            first_tile,
-                            tiles,
-                            outputs: rows as u32,
-                            inputs: cols as u32,
-                            first: first as u32,
-                            count: count as u32,
-                            rate: rate as f32,
-                        }),
-                        workgroups: u64::from(tiles),
-                        work,
-                    },
-                )?;
-            }
-        }
+        panels.launch(
+            engine,
+            gpu,
+            (&SHADER, &constants),
+            |panel| {
+                let summand = match summand {
+                    Summand::Values(values, _) => values.buffer()?.into(),
+                    Summand::Cost => g.buffer()?.into(),
+                    Summand::Matrix(matrix) => panel.window(matrix)?,
+                };
+                let [f, g] = [f.buffer()?.into(), g.buffer()?.into()];
+                Ok(vec![panel.window(costs)?, f, g, summand, out.buffer()?.into()])
+            },
+            |first_tile, tiles| Params {
+                first_tile,
+                tiles,
+                outputs: rows as u32,
+                inputs: cols as u32,
+                first: first as u32,
+                count: count as u32,
+                rate: rate as f32,
+            },
+        )?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Softmin along the columns of stored cost matrices, and the panels that matrices are walked in.
+//! Softmin along the columns of stored cost matrices.
 
 use std::ops::Range;
 
@@ -6,11 +6,11 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::join_partials::{Partials, join_partials};
-use crate::engine::gpu::{Binding, Gpu};
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
-use crate::error::{Error, Result};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
+use crate::error::Result;
 use crate::kernels::check_length;
-use crate::kernels::tiles::{Blocks, Tile, Tiles, running_parts};
+use crate::kernels::panels::Panels;
+use crate::kernels::tiles::{Blocks, Tile, running_parts};
 use crate::kernels::vector::{NOTHING, ROWS_AT_ONCE, join_columns, log_sum_columns, logarithms};
 
 #[repr(C)]
@@ -35,106 +35,6 @@ const TILE_COLS: usize = 64;
 const TILE_ROWS: usize = 256;
 /// Rows that one CPU task takes.
 const STRETCH: usize = 256;
-
-/// Stretches of a matrix's rows, each small enough for one binding, and the tiles of each.
-pub(crate) struct Panels {
-    pub tiles: Tiles,
-    panels: Vec<Panel>,
-    /// Slots of partial results that any column needs.
-    pub slots: u32,
-}
-
-/// One binding's worth of rows.
-pub(crate) struct Panel {
-    first_byte: u64,
-    bytes: u64,
-    pub tiles: Range<usize>,
-}
-
-impl Panel {
-    /// The part of the costs that this panel's tiles read.
-    pub(crate) fn window<'a>(&self, costs: &'a Array) -> Result<Binding<'a>> {
-        Ok(Binding {
-            buffer: costs.buffer()?,
-            offset: self.first_byte,
-            bytes: Some(self.bytes.max(4)),
-        })
-    }
-}
-
-impl Panels {
-    /// Cuts a batch of matrices into panels. `tile(problem, rows, slot)` lists the tiles of a
-    /// stretch of (global) rows; their places in the window are filled in here, and their slots
-    /// count from the first slot that the problem has not used.
-    pub(crate) fn new(
-        engine: &Engine,
-        gpu: &Gpu,
-        blocks: &Blocks,
-        tile: impl Fn(usize, Range<usize>, u32) -> Vec<Tile>,
-    ) -> Result<Self> {
-        let limit = gpu.max_binding_bytes() / 4;
-        let alignment = gpu.binding_alignment() / 4;
-        let elements = blocks.elements();
-        let mut panels: Vec<Panel> = Vec::new();
-        let mut all = Vec::new();
-        let mut slots = 1;
-        let mut window_begin = 0;
-        for (problem, &first_element) in elements[..blocks.count()].iter().enumerate() {
-            let (rows, columns) = blocks.size(problem);
-            if rows == 0 || columns == 0 {
-                continue;
-            }
-            let stride = columns as u64;
-            // A window begins where the device lets it, before the row.
-            let needed = stride + alignment - 1;
-            if needed > limit {
-                return Err(Error::Limit {
-                    what: "one row of the cost matrix".to_owned(),
-                    needed: needed * 4,
-                    available: limit * 4,
-                    remedy: "exchange rows and columns, or use points".to_owned(),
-                });
-            }
-            let mut slot = 0;
-            let mut row = 0;
-            while row < rows {
-                let begin = first_element + row as u64 * stride;
-                let room = (window_begin + limit).saturating_sub(begin) / stride;
-                if panels.is_empty() || room == 0 {
-                    // A new panel, from the last place that a binding may start at.
-                    window_begin = begin - begin % alignment;
-                    panels.push(Panel {
-                        first_byte: window_begin * 4,
-                        bytes: 0,
-                        tiles: all.len()..all.len(),
-                    });
-                    continue;
-                }
-                let end = rows.min(row + room as usize);
-                let offset = blocks.rows[problem];
-                for mut tile in tile(problem, offset + row..offset + end, slot) {
-                    let tile_row = u64::from(tile.row_begin) - offset as u64;
-                    let tile_column = u64::from(tile.col_begin) - blocks.cols[problem] as u64;
-                    let element = first_element + tile_row * stride + tile_column;
-                    tile.element = (element - window_begin) as u32;
-                    tile.stride = columns as u32;
-                    slots = slots.max(tile.slot + 1);
-                    all.push(tile);
-                }
-                slot = all.last().map_or(slot, |tile: &Tile| tile.slot + 1);
-                let panel = panels.last_mut().expect("pushed above");
-                panel.tiles.end = all.len();
-                panel.bytes = (first_element + end as u64 * stride - window_begin) * 4;
-                row = end;
-            }
-        }
-        Ok(Self { tiles: Tiles::new(engine, &all)?, panels, slots })
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Panel> {
-        self.panels.iter()
-    }
-}
 
 /// The plan: tiles, and scratch for partial results where columns take several tiles.
 pub(crate) struct SoftminColumns {
@@ -182,36 +82,22 @@ impl SoftminColumns {
         };
         let (panels, partials) = self.device.as_mut().expect("made for a GPU");
         let split = u32::from(partials.is_some());
-        for panel in panels.iter() {
-            for (first_tile, tiles, work) in
-                panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-            {
-                let target =
-                    partials.as_ref().map_or(&*out, |partials| &partials.pairs).buffer()?;
-                engine.launch(
-                    gpu,
-                    &Launch {
-                        shader: &SHADER,
-                        constants: &[("SPLIT", split)],
-                        bindings: &[
-                            panels.tiles.table.buffer()?.into(),
-                            panel.window(costs)?,
-                            bias.buffer()?.into(),
-                            running.buffer()?.into(),
-                            target.into(),
-                        ],
-                        immediates: bytemuck::bytes_of(&Params {
-                            first_tile,
-                            tiles,
-                            outputs: self.blocks.total_cols() as u32,
-                            rate: rate as f32,
-                        }),
-                        workgroups: u64::from(tiles),
-                        work,
-                    },
-                )?;
-            }
-        }
+        let target = partials.as_ref().map_or(&*out, |partials| &partials.pairs).buffer()?;
+        panels.launch(
+            engine,
+            gpu,
+            (&SHADER, &[("SPLIT", split)]),
+            |panel| {
+                let (bias, running) = (bias.buffer()?.into(), running.buffer()?.into());
+                Ok(vec![panel.window(costs)?, bias, running, target.into()])
+            },
+            |first_tile, tiles| Params {
+                first_tile,
+                tiles,
+                outputs: self.blocks.total_cols() as u32,
+                rate: rate as f32,
+            },
+        )?;
         match partials {
             Some(partials) => join_partials(engine, partials, running, out),
             None => Ok(()),

@@ -3,11 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::softmin_columns::Panels;
 use crate::engine::gpu::Gpu;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::kernels::check_length;
+use crate::kernels::panels::Panels;
 use crate::kernels::tiles::{Blocks, Tile, running_parts};
 use crate::kernels::vector::log_sum_row;
 
@@ -62,34 +62,16 @@ impl SoftminRows {
             return Ok(());
         };
         let panels = self.panels.as_ref().expect("made for a GPU");
-        for panel in panels.iter() {
-            for (first_tile, tiles, work) in
-                panels.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-            {
-                engine.launch(
-                    gpu,
-                    &Launch {
-                        shader: &SHADER,
-                        constants: &[],
-                        bindings: &[
-                            panels.tiles.table.buffer()?.into(),
-                            panel.window(costs)?,
-                            bias.buffer()?.into(),
-                            running.buffer()?.into(),
-                            out.buffer()?.into(),
-                        ],
-                        immediates: bytemuck::bytes_of(&Params {
-                            first_tile,
-                            tiles,
-                            rate: rate as f32,
-                        }),
-                        workgroups: u64::from(tiles),
-                        work,
-                    },
-                )?;
-            }
-        }
-        Ok(())
+        panels.launch(
+            engine,
+            gpu,
+            (&SHADER, &[]),
+            |panel| {
+                let (bias, running) = (bias.buffer()?.into(), running.buffer()?.into());
+                Ok(vec![panel.window(costs)?, bias, running, out.buffer()?.into()])
+            },
+            |first_tile, tiles| Params { first_tile, tiles, rate: rate as f32 },
+        )
     }
 }
 
