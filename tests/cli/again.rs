@@ -18,8 +18,7 @@ const RUNS: [&str; 12] = [
     "dynamic --example 6.2a --grid 8x8x6 --form coupled --max-iterations 40 --tolerance 0",
     "flat x.npy y.npy --method sinkhorn --tolerance 0.01",
     "flat x.npy y.npy --method tight --epochs 20 --hidden 16,16 --seed 3",
-    "tdoa mix.wav --method transport --sources 2 --seed 3 --start random --starts 2 \
-     --max-iterations 4",
+    "tdoa mix.wav --method transport --sources 2 --seed 3 --start random --starts 2",
 ];
 
 fn workplace() -> Workplace {
