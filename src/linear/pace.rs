@@ -25,7 +25,7 @@ const MAX_RELAXATION: f64 = 1.95;
 pub(crate) fn room_for<T>(made: Result<T>) -> Result<Option<T>> {
     match made {
         Ok(made) => Ok(Some(made)),
-        Err(Error::Limit { .. } | Error::OutOfMemory { .. }) => Ok(None),
+        Err(Error::Limit { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -73,9 +73,7 @@ impl Absorbing {
         self.calls = 0;
         match Absorbed::new(engine, rate, rows, columns, costs) {
             Ok(absorbed) => self.kept = Some((rate, absorbed)),
-            Err(Error::Limit { .. } | Error::OutOfMemory { .. }) => {
-                self.patience = Self::MOST_PATIENCE;
-            }
+            Err(Error::Limit { .. }) => self.patience = Self::MOST_PATIENCE,
             Err(error) => return Err(error),
         }
         Ok(())
