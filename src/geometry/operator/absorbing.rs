@@ -18,8 +18,8 @@ pub(super) struct Absorbing {
 }
 
 impl Absorbing {
-    /// Beyond this, 32 MiB, what is kept would be read from memory, and be more than all else.
-    pub(super) const MOST_PAIRS: u64 = 1 << 22;
+    /// 256 MiB. Beyond, memory is worth more than the time that is saved.
+    pub(super) const MOST_PAIRS: u64 = 1 << 25;
     /// Softmins at one epsilon before exponentials are kept.
     const USUAL: usize = 2;
     /// To wait for longer would be to give up.
