@@ -345,10 +345,7 @@ impl Run<'_> {
             if checking {
                 forest.engine.write(&mut residual, &vec![0.0; forest.count])?;
             }
-            for index in 0..forest.shape.sweep.len() {
-                let book = checking.then_some(&mut residual);
-                forest.step(forest.shape.sweep[index], epsilon, 1.0, book)?;
-            }
+            forest.sweep(epsilon, 1.0, checking.then_some(&mut residual))?;
             self.sweeps += 1;
             if checking && let Some((_, values)) = checks.push(sweep, &residual)? {
                 let relative = values.iter().zip(&masses).zip(&running);
