@@ -329,3 +329,15 @@ fn what_makes_no_sense_is_refused() {
         assert!(!place.holds("m.npy") && !place.holds("p.png"), "{words}");
     }
 }
+
+#[test]
+fn large_pictures_are_averaged_down() {
+    let place = Workplace::new();
+    place.picture("wide.png", 40, 20, |x, y| if x > 3 && y > 3 { 255 } else { 0 });
+    let line = "gromov wide.png wide.png --side 10 --max-iterations 3 --tolerance 0 --json o.json";
+    let ran = place.run(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    // Ten cells by five, but for those that are all dark: one of four along each side.
+    assert!(ran.stderr.contains("a space of 36 points"), "{}", ran.stderr);
+    assert_eq!(place.run(&["barycenter", "wide.png", "wide.png", "--side", "10"]).code, 2);
+}
