@@ -334,3 +334,20 @@ fn what_no_plan_can_meet_has_not_converged() {
     let found = problem.epsilon(0.1).max_iterations(3000).solve(&gaspard::Engine::cpu()).unwrap();
     assert!(!found.details().converged && found.details().marginal_error > 0.1);
 }
+
+#[test]
+fn where_exponentials_find_no_room_results_are_the_same() {
+    let mut rng = ChaCha8Rng::seed_from_u64(10);
+    let (a, b) = (cloud(&mut rng, 120, 2), cloud(&mut rng, 110, 2));
+    let solve = |memory_limit| {
+        let options = gaspard::EngineOptions { memory_limit, ..Default::default() };
+        let engine = gaspard::Engine::cpu_with(&options);
+        let found = Transport::between(&a, &b).epsilon(5e-3).solve(&engine).unwrap();
+        (found.value(), found.potentials().0.clone(), engine.bytes_peak())
+    };
+    // Exponentials take 105,600 bytes.
+    let ((with, f, much), (without, g, little)) = (solve(None), solve(Some(100_000)));
+    assert!(much > 105_600 && little < 100_000, "{much} {little}");
+    assert!((with - without).abs() < 1e-12, "{with} {without}");
+    assert!(f.iter().zip(&g).all(|(f, g)| (f - g).abs() < 1e-9));
+}

@@ -9,6 +9,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::cli::outputs;
+
 macro_rules! shapes {
     ($($name:literal),*) => {
         [$(($name, include_bytes!(concat!("../../../examples/shapes/", $name, ".png")).as_slice())),*]
@@ -18,8 +20,7 @@ macro_rules! shapes {
 /// Leaves all inputs in `inputs` within the folder.
 pub(super) fn draw(folder: &Path) -> Result<()> {
     let folder = folder.join("inputs");
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Error::file(&folder, format!("the folder cannot be made: {error}")))?;
+    outputs::make_folder(&folder)?;
     for (name, bytes) in shapes!["heart", "star", "ring", "clover", "letter_g"] {
         let path = folder.join(format!("{name}.png"));
         let failed = |error: &dyn std::fmt::Display| {
@@ -32,7 +33,7 @@ pub(super) fn draw(folder: &Path) -> Result<()> {
             turned.save(folder.join("letter_g_turned.png")).map_err(|error| failed(&error))?;
         }
     }
-    // A cloud, and two that share some of its mass.
+    // A cloud, and one of less mass in two parts.
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let cloud_a = cloud(&mut random, &[([-1.0, 0.0], 0.6, 200)]);
     let cloud_b = cloud(&mut random, &[([0.8, 0.5], 0.5, 80), ([0.6, -1.4], 0.3, 50)]);

@@ -4,6 +4,7 @@ mod inputs;
 mod page;
 mod steps;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime};
@@ -20,7 +21,7 @@ use steps::Step;
 const EXAMPLE: &str = "\
 Examples:
   gaspard demo --out demo
-      About a minute on two cores; then open demo/index.html in a browser.";
+      Ten seconds on two cores; then open demo/index.html in a browser.";
 
 /// Make a page of examples: one result of each system
 ///
@@ -45,6 +46,16 @@ pub(super) struct Arguments {
     /// Say nothing on stderr but warnings and errors
     #[arg(short, long)]
     quiet: bool,
+}
+
+impl Arguments {
+    /// A line for people.
+    fn note(&self, text: &str) {
+        if !self.quiet {
+            // Where stderr is closed there is nobody to tell.
+            writeln!(std::io::stderr(), "{text}").ok();
+        }
+    }
 }
 
 /// A step that was run.
@@ -84,19 +95,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     }
     interrupt::listen();
     let (begin, started) = (Instant::now(), SystemTime::now());
-    std::fs::create_dir_all(&arguments.out).map_err(|error| {
-        let problem = format!("the folder cannot be made: {error}");
-        Error::file(&arguments.out, problem)
-    })?;
+    outputs::check_folder("--out", &arguments.out)?;
+    outputs::make_folder(&arguments.out)?;
     inputs::draw(&arguments.out)?;
     let mut all = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         if interrupt::requested() {
             break;
         }
-        if !arguments.quiet {
-            eprintln!("{}/{} {}\n    gaspard {}", index + 1, steps.len(), step.title, step.command);
-        }
+        let (number, count) = (index + 1, steps.len());
+        arguments.note(&format!("{number}/{count} {}\n    gaspard {}", step.title, step.command));
         all.push(follow(step, arguments)?);
     }
     let report = Report {
@@ -112,15 +120,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     if let Some(path) = &arguments.json {
         outputs::write_json(path, &report)?;
     }
-    if !arguments.quiet {
-        eprintln!(
-            "{} of {} steps in {:.1} s: {}",
-            all.len(),
-            steps.len(),
-            report.seconds,
-            page.display()
-        );
-    }
+    let (done, count) = (all.len(), steps.len());
+    let took = format!("{done} of {count} steps in {:.1} s", report.seconds);
+    arguments.note(&format!("{took}: {}", page.display()));
     let codes = || all.iter().map(|done| done.exit_code);
     if let Some(done) = all.iter().find(|done| !matches!(done.exit_code, Some(0 | 3 | 130))) {
         let problem = format!("`gaspard {}` failed", done.command);

@@ -2,7 +2,8 @@
 
 use super::Side;
 use crate::engine::{Array, Engine};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::kernels::NEARLY_NOTHING;
 use crate::kernels::absorbed::Absorbed;
 
 /// Softmins from exponentials that are kept, on the CPU, for iterations that call again and again with
@@ -61,7 +62,15 @@ impl Absorbing {
         self.calls > Self::USUAL + self.patience
     }
 
-    /// Keeps the exponentials of these anchors; where there is no room for them, waits.
+    /// Nothing is kept for a long while.
+    pub(super) fn give_up(&mut self) {
+        (self.kept, self.calls, self.patience) = (None, 0, Self::MOST_PATIENCE);
+    }
+
+    /// Keeps the exponentials of these anchors.
+    ///
+    /// # Errors
+    /// [`crate::Error::Limit`] where there is no room for them, and as much again for what may come.
     pub(super) fn keep(
         &mut self,
         engine: &Engine,
@@ -70,12 +79,15 @@ impl Absorbing {
         columns: Vec<f64>,
         costs: impl Fn(usize, &mut [f64]) + Sync,
     ) -> Result<()> {
-        self.calls = 0;
-        match Absorbed::new(engine, rate, rows, columns, costs) {
-            Ok(absorbed) => self.kept = Some((rate, absorbed)),
-            Err(Error::Limit { .. }) => self.patience = Self::MOST_PATIENCE,
-            Err(error) => return Err(error),
+        // Anchors as large as the logarithm of zero would swallow the costs.
+        if rows.iter().chain(&columns).any(|anchor| anchor.abs() > NEARLY_NOTHING.abs()) {
+            self.give_up();
+            return Ok(());
         }
+        let bytes = engine.bytes_per_number() * (rows.len() * columns.len()) as u64;
+        engine.require("exponentials", 2 * bytes, "let them be computed anew")?;
+        self.kept = Some((rate, Absorbed::new(engine, rate, rows, columns, costs)?));
+        self.calls = 0;
         Ok(())
     }
 }

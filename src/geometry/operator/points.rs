@@ -3,7 +3,7 @@
 use super::Side;
 use super::absorbing::Absorbing;
 use crate::engine::{Array, Engine};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry};
 use crate::kernels::check_length;
 use crate::kernels::linear::coupling_points::PointPairs;
@@ -110,21 +110,31 @@ impl Points {
         running: &Array,
         out: &mut Array,
     ) -> Result<()> {
-        if let Some(absorbing) = &mut self.absorbing
-            && running.host()? == [1.0]
+        // Of a problem that rests, nothing is computed.
+        let runs = self.absorbing.is_some() && running.host()? == [1.0];
+        let mut absorbing = self.absorbing.as_mut().filter(|_| runs);
+        if let Some(absorbing) = &mut absorbing
             && absorbing.softmin(engine, onto, rate, bias, out)?
         {
             return Ok(());
         }
+        let pays = absorbing.is_some_and(|absorbing| absorbing.pays(rate));
         let Self { x, y, onto_rows, onto_cols, .. } = self;
         match onto {
             Side::Rows => onto_rows.launch(engine, x, y, bias, rate, running, out)?,
             Side::Cols => onto_cols.launch(engine, y, x, bias, rate, running, out)?,
         }
-        if self.absorbing.as_mut().is_some_and(|absorbing| absorbing.pays(rate)) {
-            self.keep(engine, onto, rate, running, out)?;
+        if !pays {
+            return Ok(());
         }
-        Ok(())
+        match self.keep(engine, onto, rate, running, out) {
+            // It goes without.
+            Err(Error::Limit { .. }) => {
+                self.absorbing.iter_mut().for_each(Absorbing::give_up);
+                Ok(())
+            }
+            kept => kept,
+        }
     }
 
     /// Keeps exponentials around potentials of which one was just computed.
