@@ -6,7 +6,7 @@
 mod scenes;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use gaspard::audio::transport::{Separation, solve_batch};
+use gaspard::audio::transport::Separation;
 use gaspard::engine::DeviceKind;
 use gaspard::{Engine, Selector};
 use ndarray::array;
@@ -34,7 +34,7 @@ fn recordings(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(count));
         for (name, engine) in engines() {
             group.bench_function(BenchmarkId::new(name, count), |bencher| {
-                bencher.iter(|| solve_batch(&scenes, &engine, &mut ()).unwrap());
+                bencher.iter(|| Separation::solve_batch(&scenes, &engine, &mut ()).unwrap());
             });
         }
     }

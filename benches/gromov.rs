@@ -3,7 +3,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gaspard::engine::DeviceKind;
-use gaspard::gromov::{Barycenter, Control, GridSpace, Problem, Space, solve};
+use gaspard::gromov::{Barycenter, Control, GridSpace, Problem, Space};
 use gaspard::{Cost, Engine, Selector};
 use ndarray::{Array1, Array2};
 use rand::{RngExt, SeedableRng};
@@ -36,7 +36,7 @@ fn time(criterion: &mut Criterion, case: &str, problem: &Problem) {
     group.sample_size(10);
     for (name, engine) in engines() {
         group.bench_function(BenchmarkId::new(name, case), |bencher| {
-            bencher.iter(|| solve(problem, &control(), &engine, &mut ()).unwrap());
+            bencher.iter(|| problem.solve_seeds(&control(), &engine, &mut ()).unwrap());
         });
     }
     group.finish();

@@ -22,9 +22,9 @@ fn main() -> Result<()> {
         println!(
             "value {:.6}, {} iterations, marginal error {:.1e}, {:.2} s",
             frame.terms.total(),
-            frame.iterations,
+            frame.outcome.iterations,
             frame.marginal_error,
-            frame.seconds
+            frame.outcome.seconds
         );
         let side = 128;
         let picture = Array2::from_shape_fn((side, side), |(i, j)| frame.weights[i * side + j]);

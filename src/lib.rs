@@ -47,6 +47,7 @@ pub mod kernels;
 pub mod linear;
 mod numeric;
 pub mod observer;
+mod outcome;
 #[cfg(feature = "io")]
 pub mod report;
 mod validate;
@@ -55,3 +56,4 @@ pub use error::{Error, Result};
 pub use geometry::{Cost, Geometry, Grid, Measure, Operator, Side, Support};
 pub use linear::{Barycenter, BarycenterSolution, Control, Law, Transport, TransportSolution};
 pub use observer::{Observer, Progress};
+pub use outcome::Outcome;

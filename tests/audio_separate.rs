@@ -271,9 +271,9 @@ fn a_stopped_separation_says_so() {
         };
         let separator = Separator::new(2).method(method);
         let found = separator.separate_with(&scene.mixture, &Engine::cpu(), &mut once).unwrap();
-        assert!(found.interrupted, "{method:?}");
+        assert!(found.outcome.interrupted, "{method:?}");
     }
     let found = Separator::new(2).separate_with(&scene.mixture, &Engine::cpu(), &mut Stop).unwrap();
-    assert!(found.interrupted && found.delays.unwrap().search.unwrap().interrupted);
+    assert!(found.outcome.interrupted && found.delays.unwrap().search.unwrap().outcome.interrupted);
     assert!(found.signals.iter().all(|sample| *sample == 0.0));
 }

@@ -9,7 +9,7 @@ mod scenes;
 
 use std::ops::ControlFlow;
 
-use gaspard::audio::transport::{Noise, Plan, Separation, Solution, Start, Weights, solve_batch};
+use gaspard::audio::transport::{Noise, Plan, Separation, Solution, Start, Weights};
 use gaspard::{Engine, Error, Law, Observer, Progress};
 use ndarray::{Array2, Axis, Slice, array};
 use rand::{RngExt, SeedableRng};
@@ -125,7 +125,7 @@ fn bursts_are_told_apart_exactly() {
             assert!(furthest(&found.delays, &truth) < 1e-3, "{engine:?} {:?}", found.delays);
             // Beside what moves for nothing, exp(-4 / 0.5) goes to the outlier source for a price of 4.
             let leak = 4.0 * f64::exp(-8.0);
-            assert!(found.converged && found.cost < 2.0 * leak, "{}", found.cost);
+            assert!(found.outcome.converged && found.cost < 2.0 * leak, "{}", found.cost);
             let early = usize::from((found.delays[[0, 1]] - 3.0).abs() > 1.0);
             for (l, f, frame, source) in
                 [(0, 0, 10, early), (1, 0, 13, early), (0, 0, 40, 1 - early), (1, 1, 15, early)]
@@ -249,7 +249,7 @@ fn engines_agree() {
         array![[0.0, 4.0], [0.0, -6.0]],
         array![[0.0, -1.0], [0.0, -6.0]],
     ]));
-    let paper = robust.clone().paper().inner_iterations(10).outer_iterations(3);
+    let paper = robust.clone().paper().inner_iterations(10).max_iterations(3);
     let paper = paper.start(Start::Given(vec![array![[0.0, 4.0], [0.0, -6.0]]]));
     for separation in [robust, paper] {
         let here = separation.solve(&Engine::cpu()).unwrap();
@@ -267,14 +267,17 @@ fn recordings_of_a_batch_do_not_depend_on_one_another() {
         .enumerate()
         .map(|(seed, truth)| Separation::new(&small(seed as u64, truth, 20.0), 2).unwrap())
         .collect();
-    let together = solve_batch(&scenes, &Engine::cpu(), &mut ()).unwrap();
+    let together = Separation::solve_batch(&scenes, &Engine::cpu(), &mut ()).unwrap();
     for ((scene, together), truth) in scenes.iter().zip(&together).zip(&truths) {
         assert_eq!(&scene.solve(&Engine::cpu()).unwrap(), together);
         assert!(furthest(&together.delays, truth) < 0.5);
     }
-    assert!(solve_batch(&[], &Engine::cpu(), &mut ()).unwrap().is_empty());
+    assert!(Separation::solve_batch(&[], &Engine::cpu(), &mut ()).unwrap().is_empty());
     let mixed = [scenes[0].clone(), scenes[1].clone().power(0.5)];
-    assert!(matches!(solve_batch(&mixed, &Engine::cpu(), &mut ()), Err(Error::Parameter { .. })));
+    assert!(matches!(
+        Separation::solve_batch(&mixed, &Engine::cpu(), &mut ()),
+        Err(Error::Parameter { .. })
+    ));
 }
 
 #[test]
@@ -435,8 +438,8 @@ fn a_solve_can_be_stopped() {
     let separation = Separation::new(&small(14, &truth, 20.0), 2).unwrap();
     let mut observer = Impatient(0);
     let found = separation.solve_with(&Engine::cpu(), &mut observer).unwrap();
-    assert!(found.interrupted && !found.converged);
-    assert_eq!((observer.0, found.iterations), (1, 1));
+    assert!(found.outcome.interrupted && !found.outcome.converged);
+    assert_eq!((observer.0, found.outcome.iterations), (1, 1));
     assert!(found.delays.iter().all(|delay| delay.is_finite()));
 }
 

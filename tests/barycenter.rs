@@ -41,7 +41,7 @@ fn blobs_meet_at_their_weighted_mean_in_one_to_three_dimensions() {
                     .epsilon(epsilon)
                     .solve(&engine)
                     .unwrap();
-                assert!(solved.converged, "{:?}", solved.trace.last());
+                assert!(solved.outcome.converged, "{:?}", solved.trace.last());
                 assert!((solved.weights.sum() - 1.0).abs() < 1e-12);
                 for axis in 0..shape.len() {
                     let expected = (1.0 - weight)
@@ -66,7 +66,7 @@ fn inputs_and_support_may_have_different_sizes() {
             .epsilon(3e-3)
             .solve(&engine)
             .unwrap();
-        assert!(solved.converged);
+        assert!(solved.outcome.converged);
         // Cell centres of the three grids, in the unit box.
         let expected = 0.5 * (4.5 / 16.0) + 0.5 * (21.5 / 30.0);
         let found = (mean_cell(&solved.weights, &[24, 24], 0) + 0.5) / 24.0;
@@ -154,7 +154,7 @@ fn an_observer_can_stop_the_solve_and_keep_its_result() {
     for engine in engines() {
         let solved =
             Barycenter::of(&[&a, &b]).epsilon(1e-4).solve_with(&engine, &mut Impatient).unwrap();
-        assert!(solved.interrupted && !solved.converged);
+        assert!(solved.outcome.interrupted && !solved.outcome.converged);
         assert!((solved.weights.sum() - 1.0).abs() < 1e-12);
     }
 }

@@ -12,7 +12,7 @@ mod resume;
 
 use common::engines;
 use gaspard::dynamic::paper::Example;
-use gaspard::dynamic::{Control, Domain, Form, Map, Problem, Solution, Space, solve};
+use gaspard::dynamic::{Control, Domain, Form, Map, Problem, Solution, Space};
 use gaspard::{Engine, Error};
 use ndarray::{ArrayD, Axis, IxDyn};
 
@@ -31,7 +31,7 @@ fn gaussian(domain: &Domain, centre: &[f64], width: f64) -> ArrayD<f64> {
 }
 
 fn run(problem: &Problem, control: &Control, engine: &Engine) -> Solution {
-    solve(problem, control, engine, &mut ()).unwrap()
+    problem.solve(control, engine).unwrap()
 }
 
 fn tight() -> Control {
@@ -68,7 +68,7 @@ fn a_shift_costs_its_square() {
         let wanted = 0.09 * cells.len() as f64;
         for engine in engines() {
             let solution = run(&problem, &tight(), &engine);
-            assert!(solution.converged, "{engine:?}: {:?}", solution.residuals);
+            assert!(solution.outcome.converged, "{engine:?}: {:?}", solution.residuals);
             let error = (solution.total / wanted - 1.0).abs();
             assert!(error < 1e-2, "{engine:?}: {}, not {wanted}", solution.total);
             assert!(solution.divergence < 1e-12, "{}", solution.divergence);
@@ -237,9 +237,9 @@ fn nothing_moves_where_nothing_has_to() {
     for engine in engines() {
         let solution = run(&problem, &Control::default(), &engine);
         assert!(
-            solution.converged && solution.iterations <= 20,
+            solution.outcome.converged && solution.outcome.iterations <= 20,
             "{engine:?} {} {:?}",
-            solution.iterations,
+            solution.outcome.iterations,
             solution.residuals
         );
         assert!(solution.total.abs() < 1e-6, "{}", solution.total);
@@ -269,11 +269,17 @@ fn iterations_do_not_grow_with_the_grid() {
     for (side, iterations, total) in [(12, 220, 0.8567), (16, 180, 0.8254), (24, 160, 0.8091)] {
         let problem = example.problem([side; 2], side, Form::Monge, 1.0).unwrap();
         let solution = run(&problem, &Control::default(), &Engine::cpu());
-        assert!(solution.converged && solution.iterations.abs_diff(iterations) <= 20);
-        assert!(before == 0 || solution.iterations <= before, "{}", solution.iterations);
+        assert!(
+            solution.outcome.converged && solution.outcome.iterations.abs_diff(iterations) <= 20
+        );
+        assert!(
+            before == 0 || solution.outcome.iterations <= before,
+            "{}",
+            solution.outcome.iterations
+        );
         // A residual of 1e-3 leaves half a percent.
         assert!((solution.total / total - 1.0).abs() < 6e-3, "{side}: {}", solution.total);
-        before = solution.iterations;
+        before = solution.outcome.iterations;
     }
 }
 
@@ -325,10 +331,7 @@ fn what_makes_no_sense_is_refused() {
         Control { max_iterations: 0, ..Control::default() },
         Control { growth: 0.5, ..Control::default() },
     ] {
-        assert!(matches!(
-            solve(&problem, &control, &Engine::cpu(), &mut ()),
-            Err(Error::Parameter { .. })
-        ));
+        assert!(matches!(problem.solve(&control, &Engine::cpu()), Err(Error::Parameter { .. })));
     }
     // Sampled and exact derivatives agree where the map is linear.
     let samples = domain.density(|x| 2.0 * x[0] - 3.0 * x[1]);

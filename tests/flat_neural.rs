@@ -203,7 +203,7 @@ fn what_was_learned_until_a_stop_is_kept() {
         let mut stop = |_: &Progress| ControlFlow::Break(());
         let training = Training::tight().epochs(200_000).hidden([8]);
         let found = training.solve_batch(&[(&a, &b)], &engine, &mut stop).unwrap();
-        assert!(found[0].interrupted && found[0].curve.len() < 200_000);
+        assert!(found[0].outcome.interrupted && found[0].curve.len() < 200_000);
         assert!(brackets(&found[0], truth));
     }
 }

@@ -95,9 +95,9 @@ fn check_small(engine: &Engine, solver: &Sinkhorn, dimension: usize, count: u64)
     let rounding = 20.0 * engine.unit_roundoff() + 1e-9;
     for ((a, b), found) in pairs.iter().zip(&found) {
         check(a, b, found, rounding);
-        assert!(!found.interrupted && found.iterations <= 4000);
+        assert!(!found.outcome.interrupted && found.outcome.iterations <= 4000);
     }
-    let converged = found.iter().filter(|found| found.converged).count();
+    let converged = found.iter().filter(|found| found.outcome.converged).count();
     assert!(converged as u64 >= count - count / 50, "{converged} of {count}");
 }
 
@@ -210,10 +210,10 @@ fn motions_change_no_bounds_that_matter() {
         for (angle, shift) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1e3), (2.0, -1e3), (0.3, 1e6)] {
             let [a, b] = [&a, &b].map(|points| counting(rotated(points, angle, shift)));
             let found = Sinkhorn::new().solve(&a, &b, &engine).unwrap();
-            let Bracket { distance, converged, .. } = found;
+            let Bracket { distance, outcome, .. } = found;
             // Coordinates of a million are rounded by 1e-10.
             assert!(distance.lower <= truth + 1e-7 && truth <= distance.upper + 1e-7);
-            assert!(converged, "{distance:?} after {angle} {shift}");
+            assert!(outcome.converged, "{distance:?} after {angle} {shift}");
         }
     }
 }
@@ -225,7 +225,7 @@ fn what_is_far_apart_is_lost_and_made() {
         let found = Sinkhorn::new().solve(&a, &b, &engine).unwrap();
         assert!((found.distance.value - 120.0).abs() < 1e-2, "{:?}", found.distance);
         assert_eq!(found.distance.normalised, Some(found.distance.value / 50.0));
-        assert!(found.converged && found.distance.upper <= 120.0 * (1.0 + 1e-12));
+        assert!(found.outcome.converged && found.distance.upper <= 120.0 * (1.0 + 1e-12));
         assert!(found.f_a.iter().all(|f| *f > 0.999) && found.f_b.iter().all(|f| *f < -0.999));
     }
 }
@@ -253,13 +253,13 @@ fn equal_clouds_and_what_they_share_cancel() {
     // Next to nothing on one side, nothing, and nothing on both.
     let trace = Cloud::new("trace", array![[0.0, 0.0, 0.0]], array![1e-320]).unwrap();
     let found = Sinkhorn::new().solve(&trace, &heavy, &Engine::cpu()).unwrap();
-    assert!(found.distance.value == 100.0 && found.converged);
+    assert!(found.distance.value == 100.0 && found.outcome.converged);
     let none = Cloud::new("none", array![[0.0, 0.0, 0.0]], array![0.0]).unwrap();
     let found = Sinkhorn::new().solve(&none, &heavy, &Engine::cpu()).unwrap();
     assert_eq!((found.distance.value, found.distance.normalised), (100.0, None));
     assert_eq!((found.f_a, found.f_b), (vec![-1.0], vec![-1.0; 40]));
     let found = Sinkhorn::new().solve(&none, &none, &Engine::cpu()).unwrap();
-    assert_eq!((found.distance.value, found.converged), (0.0, true));
+    assert_eq!((found.distance.value, found.outcome.converged), (0.0, true));
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn bounds_hold_in_many_dimensions() {
         let (a, b) = (counting(a), counting(b));
         let found = Sinkhorn::new().solve(&a, &b, &engine).unwrap();
         check(&a, &b, &found, 1e-5);
-        assert!(found.converged);
+        assert!(found.outcome.converged);
     }
 }
 
@@ -346,7 +346,11 @@ fn what_was_computed_until_a_stop_is_kept() {
         let pairs = [(&a, &b)];
         let mut observer = Impatient(0.into());
         let found = solver.solve_batch(&pairs, &engine, &mut observer).unwrap();
-        assert!(found[0].interrupted && !found[0].converged && found[0].iterations == 3);
+        assert!(
+            found[0].outcome.interrupted
+                && !found[0].outcome.converged
+                && found[0].outcome.iterations == 3
+        );
         check(&a, &b, &found[0], 1e-5);
         let mut tests = 0;
         let mut stop = |progress: &Progress| {
@@ -356,7 +360,7 @@ fn what_was_computed_until_a_stop_is_kept() {
             if tests == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let found = solver.solve_batch(&pairs, &engine, &mut stop).unwrap();
-        assert!(found[0].interrupted && tests == 2);
+        assert!(found[0].outcome.interrupted && tests == 2);
         check(&a, &b, &found[0], 1e-5);
     }
 }

@@ -50,7 +50,7 @@ fn the_barycenter_of_one_shape_turned_is_that_shape() {
     let losses = (0..6).map(|seed| {
         let problem = FreeSupport::of(inputs.clone(), 7).seed(seed);
         let found = problem.solve(&Engine::cpu()).unwrap();
-        assert!(found.converged);
+        assert!(found.outcome.converged);
         (found.loss(), found)
     });
     let (loss, best) = losses.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
@@ -76,7 +76,7 @@ fn no_round_makes_the_loss_larger() {
         let inputs = vec![space(shape()), turned(), stretched()];
         let problem = FreeSupport::of(inputs.clone(), 9).weights(&[0.2, 0.3, 0.5]).seed(seed);
         let found = problem.solve(&Engine::cpu()).unwrap();
-        assert!(found.converged && found.iterations == found.trace.len());
+        assert!(found.outcome.converged && found.outcome.iterations == found.trace.len());
         let losses: Vec<f64> = found.trace.iter().map(|point| point.transport).collect();
         assert!(losses.windows(2).all(|pair| pair[1] <= pair[0] + 1e-14), "{losses:?}");
         // What is reported is what the plans are worth.
@@ -139,7 +139,7 @@ fn no_round_makes_the_fused_loss_larger() {
                 .seed(seed as u64)
                 .solve(&Engine::cpu())
                 .unwrap();
-            assert!(found.converged, "{alpha}");
+            assert!(found.outcome.converged, "{alpha}");
             let losses: Vec<f64> = found.trace.iter().map(|point| point.transport).collect();
             assert!(losses.windows(2).all(|pair| pair[1] <= pair[0] + 1e-14), "{losses:?}");
             let values = fused_values(&inputs, &given, alpha, &found);
@@ -226,7 +226,7 @@ fn entropic_plans_find_the_better_barycenter() {
         let control = Control { seeds: 4, ..Control::new(5e-3) };
         let entropic = problem.clone().plans(Plans::Entropic(control));
         let found = entropic.solve(&engine).unwrap();
-        assert!(found.converged, "{engine:?} {:?}", found.trace.last());
+        assert!(found.outcome.converged, "{engine:?} {:?}", found.trace.last());
         assert!(found.loss() < 1.05 * exact, "{engine:?}: {} and {exact}", found.loss());
         // Its plans are nearly stationary without entropy too.
         for (input, plan) in inputs.iter().zip(&found.plans) {
@@ -277,8 +277,8 @@ fn an_observer_stops_it_and_keeps_what_there_is() {
             for (rounds, within) in [(2, false), (1, true)] {
                 let mut stop = Stop { rounds, within };
                 let found = problem.solve_with(&engine, &mut stop).unwrap();
-                assert!(found.interrupted && !found.converged);
-                assert_eq!(found.iterations, rounds);
+                assert!(found.outcome.interrupted && !found.outcome.converged);
+                assert_eq!(found.outcome.iterations, rounds);
                 assert!(found.loss().is_finite() && found.plans.len() == 2);
             }
         }

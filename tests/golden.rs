@@ -6,7 +6,7 @@ mod common;
 use common::engines;
 use common::golden::{array, close, cost, golden, matrix, number, vector};
 use gaspard::linear::exact::exact;
-use gaspard::linear::tree::{self, Reference, Tree};
+use gaspard::linear::tree::{Reference, Tree};
 use gaspard::{
     Barycenter, Control, Cost, Engine, Geometry, Grid, Law, Measure, Support, Transport,
     TransportSolution,
@@ -62,7 +62,7 @@ fn entropic_transport_is_that_of_pot() {
         for engine in engines() {
             let tolerance = precision(&engine).1;
             let solved = solve(&case, (Law::Fixed, Law::Fixed), &engine);
-            assert!(solved.details().converged, "{name} {:?}", solved.details().trace.last());
+            assert!(solved.outcome().converged, "{name} {:?}", solved.details().trace.last());
             let expected = &case["expected"];
             let epsilon = number(&case["epsilon"]);
             close(name, &engine, "value", solved.value(), number(&expected["value"]), tolerance);
@@ -115,7 +115,7 @@ fn unbalanced_transport_is_that_of_convex_solvers() {
         let laws = (law(&case["laws"][0]), law(&case["laws"][1]));
         for engine in engines() {
             let solved = solve(&case, laws, &engine);
-            assert!(solved.details().converged, "{name} {:?}", solved.details().trace.last());
+            assert!(solved.outcome().converged, "{name} {:?}", solved.details().trace.last());
             // The convex solvers stop at 1e-7 or so of the value, at 1e-5 of the plan.
             let tolerance = precision(&engine).1.max(1e-5);
             let expected = &case["expected"];
@@ -161,8 +161,8 @@ fn trees_are_dense_tensors() {
         for engine in engines() {
             let tolerance = precision(&engine).1;
             let control = control(&case, &engine);
-            let solved = tree::solve(&problem, &control, &engine, &mut ()).unwrap();
-            assert!(solved.converged, "{name} {:?}", solved.trace.last());
+            let solved = problem.solve(&control, &engine).unwrap();
+            assert!(solved.outcome.converged, "{name} {:?}", solved.trace.last());
             let expected = &case["expected"];
             close(name, &engine, "mass", solved.mass, number(&expected["mass"]), tolerance);
             let linear = number(&expected["linear"]);
@@ -216,7 +216,7 @@ fn barycenters_on_points_are_those_of_pot() {
                     continue;
                 }
                 let solved = problem.clone().debiased(debiased).solve(&engine).unwrap();
-                assert!(solved.converged, "{name} {key} {:?}", solved.trace.last());
+                assert!(solved.outcome.converged, "{name} {key} {:?}", solved.trace.last());
                 let error: f64 = solved
                     .weights
                     .iter()
@@ -268,7 +268,7 @@ fn barycenters_of_images_are_those_of_pot_by_every_route() {
             routes.push(("matrix", problem.clone().geometry(matrix)));
             for (route, problem) in routes {
                 let solved = problem.solve(&engine).unwrap();
-                assert!(solved.converged, "{name} {route} {:?}", solved.trace.last());
+                assert!(solved.outcome.converged, "{name} {route} {:?}", solved.trace.last());
                 let error: f64 =
                     solved.weights.iter().zip(&expected).map(|(a, b)| (a - b).abs()).sum();
                 // POT's own stop test leaves errors of this order.
@@ -372,7 +372,7 @@ fn barycenters_of_gaussians_have_their_closed_form() {
                     .debiased(debiased)
                     .solve(&engine)
                     .unwrap();
-                assert!(solved.converged, "{name} {:?}", solved.trace.last());
+                assert!(solved.outcome.converged, "{name} {:?}", solved.trace.last());
                 let mean = solved.weights.dot(&places);
                 let variance = solved.weights.dot(&places.mapv(|x| (x - mean).powi(2)));
                 let key = if debiased { "debiased_variance" } else { "variance" };

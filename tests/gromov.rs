@@ -5,7 +5,7 @@ mod common;
 
 use common::tensor::{Tensor, reference};
 use common::{engines, gpu};
-use gaspard::gromov::{Control, Fused, Problem, Solution, Space, Start, Update, solve};
+use gaspard::gromov::{Control, Fused, Problem, Solution, Space, Start, Update};
 use gaspard::linear::tree::Reference;
 use gaspard::{Cost, Engine, Error, Law};
 use ndarray::{Array1, Array2, array};
@@ -97,7 +97,7 @@ fn tight(epsilon: f64) -> Control {
 }
 
 fn best(problem: &Problem, control: &Control, engine: &Engine) -> Solution {
-    solve(problem, control, engine, &mut ()).unwrap().swap_remove(0)
+    problem.solve(control, engine).unwrap()
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn solutions_are_stationary_with_the_right_constants() {
         // The change is the root of a divergence: rounding leaves about 1e-7 of it.
         let control = Control { tolerance: Some(3e-7), ..tight(epsilon) };
         let solution = best(&problem, &control, &engine);
-        assert!(solution.converged, "{name}: change {:e}", solution.change);
+        assert!(solution.outcome.converged, "{name}: change {:e}", solution.change);
         let tensor = Tensor::of(&problem, &solution);
         let costs = tensor.linearised(&problem, epsilon);
         let fixed = problem.nodes.iter().any(|node| node.law == Law::Fixed);
@@ -264,7 +264,7 @@ fn seeds_in_a_batch_are_those_alone() {
         let allowed = if engine.is_gpu() { 1e-4 } else { 1e-8 };
         let control = Control { max_iterations: 60, ..tight(0.02) };
         let control = Control { seeds: 4, ..control };
-        let together = solve(&problem, &control, &engine, &mut ()).unwrap();
+        let together = problem.solve_seeds(&control, &engine, &mut ()).unwrap();
         assert!(together.windows(2).all(|pair| pair[0].terms.total() <= pair[1].terms.total()));
         for found in together {
             let alone = Control { seeds: 1, seed: found.seed, ..control.clone() };
@@ -303,7 +303,7 @@ fn a_cycle_is_never_called_converged() {
         ..Control::new(1e-3)
     };
     let solution = best(&problem, &control, &Engine::cpu());
-    assert!(solution.cycling && !solution.converged, "change {}", solution.change);
+    assert!(solution.cycling && !solution.outcome.converged, "change {}", solution.change);
     let safe = Control { update: Update::Safeguarded, max_iterations: 40, ..control };
     let safe = best(&problem, &safe, &Engine::cpu());
     assert!(!safe.cycling, "{:?}", safe.trace.last());

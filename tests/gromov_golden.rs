@@ -7,7 +7,7 @@ use common::engines;
 use common::golden::{close, cost, golden, matrix, number, vector};
 use gaspard::gromov::{
     Control, Descent, FreeSupport, FreeSupportSolution, Fused, Plans, Problem, Solution, Space,
-    Start, Update, conditional_gradient, solve, solve_from,
+    Start, Update, conditional_gradient,
 };
 use gaspard::linear::tree::Reference;
 use gaspard::{Engine, Law};
@@ -53,8 +53,8 @@ fn compare(case: &Value, problem: &Problem, engine: &Engine) -> Solution {
     let updates = [Update::Plain, Update::Safeguarded];
     let solved = updates.map(|update| {
         let control = Control { update, ..control(case, engine) };
-        let solved = solve(problem, &control, engine, &mut ()).unwrap().remove(0);
-        assert!(solved.converged, "{name} {update:?} {:?}", solved.trace.last());
+        let solved = problem.solve(&control, engine).unwrap();
+        assert!(solved.outcome.converged, "{name} {update:?} {:?}", solved.trace.last());
         let structure = number(&expected["structure"]);
         close(name, engine, "structure", solved.terms.structure, structure, tolerance);
         close(name, engine, "total", solved.terms.total(), number(&expected["total"]), tolerance);
@@ -66,8 +66,12 @@ fn compare(case: &Value, problem: &Problem, engine: &Engine) -> Solution {
     let [_, last] = solved;
     // Going on from there changes nothing. (Where the mass is free, it starts anew.)
     let control = control(case, engine);
-    let again = solve_from(problem, &last, &control, engine, &mut ()).unwrap();
-    assert!(again.converged && again.iterations <= 10, "{name}: {} more", again.iterations);
+    let again = problem.solve_from(&last, &control, engine, &mut ()).unwrap();
+    assert!(
+        again.outcome.converged && again.outcome.iterations <= 10,
+        "{name}: {} more",
+        again.outcome.iterations
+    );
     close(name, engine, "total again", again.terms.total(), last.terms.total(), tolerance);
     last
 }
@@ -138,7 +142,7 @@ fn conditional_gradient_is_that_of_pot() {
         for engine in engines() {
             let control = Control { seeds: 4, ..Control::new(1e-3) };
             let problem = Problem::pair(a.clone(), b.clone());
-            let entropic = solve(&problem, &control, &engine, &mut ()).unwrap().remove(0);
+            let entropic = problem.solve(&control, &engine).unwrap();
             let start = Some(&entropic.plans[0]);
             let polished = conditional_gradient(&a, &b, start, &descent, &mut ()).unwrap();
             let proximal = number(&expected["proximal_structure"]);
@@ -171,7 +175,7 @@ fn compare_free_support(case: &Value, problem: &FreeSupport, values: &str) -> Fr
     let name = case["name"].as_str().unwrap();
     let (cpu, expected) = (Engine::cpu(), &case["expected"]);
     let found = problem.solve(&cpu).unwrap();
-    assert!(found.converged, "{name} {:?}", found.trace.last());
+    assert!(found.outcome.converged, "{name} {:?}", found.trace.last());
     close(name, &cpu, "loss", found.loss(), number(&expected["loss"]), 1e-9);
     for (found, expected) in found.values.iter().zip(&vector(&expected[values])) {
         close(name, &cpu, "value", *found, *expected, 1e-9);
@@ -212,9 +216,9 @@ fn a_solution_of_another_problem_is_no_start() {
     let (a, b) = spaces(case);
     let (cpu, control) = (Engine::cpu(), Control::new(0.1));
     let problem = Problem::pair(a.clone(), b.clone());
-    let solved = solve(&problem, &control, &cpu, &mut ()).unwrap().swap_remove(0);
+    let solved = problem.solve(&control, &cpu).unwrap();
     let refused = |problem: &Problem, solution: &Solution| {
-        let error = solve_from(problem, solution, &control, &cpu, &mut ()).unwrap_err();
+        let error = problem.solve_from(solution, &control, &cpu, &mut ()).unwrap_err();
         matches!(error, gaspard::Error::Shape { .. })
     };
     assert!(refused(&Problem::pair(b, a), &solved));

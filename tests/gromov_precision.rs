@@ -4,7 +4,7 @@
 mod common;
 
 use common::{engines, gpu};
-use gaspard::gromov::{Barycenter, Control, GridSpace, Problem, Space, Start, Update, solve};
+use gaspard::gromov::{Barycenter, Control, GridSpace, Problem, Space, Start, Update};
 use gaspard::{Cost, Engine};
 use ndarray::{Array1, Array2};
 
@@ -48,8 +48,8 @@ fn f32_takes_the_way_of_f64() {
         plans: false,
         ..Control::new(1.5e-4)
     };
-    let [here, there] = [&Engine::cpu(), &device]
-        .map(|engine| barycenter.solve(&control, engine, &mut ()).unwrap().swap_remove(0));
+    let [here, there] =
+        [&Engine::cpu(), &device].map(|engine| barycenter.solve(&control, engine).unwrap());
     let (a, b) = (here.terms.transport(), there.terms.transport());
     assert!((a - b).abs() < 1e-5 * a, "loss {b}, not {a}");
     let moved = distance(&here.marginals[0], &there.marginals[0]);
@@ -87,7 +87,7 @@ fn tiny_weights_are_met_like_all_others() {
             max_iterations: 60,
             ..Control::new(1e-3)
         };
-        let solution = solve(&problem, &control, &engine, &mut ()).unwrap().swap_remove(0);
+        let solution = problem.solve(&control, &engine).unwrap();
         let last = &solution.marginals[1];
         for (found, wanted) in last.iter().zip(&problem.nodes[1].space.weights) {
             assert!((found / wanted - 1.0).abs() < 1e-5, "{engine:?}: {found:e}, not {wanted:e}");

@@ -26,16 +26,16 @@ fn marginals_are_met_and_the_gap_closes() {
             let solved =
                 Transport::between(&a, &b).cost(cost).epsilon(0.02).solve(&engine).unwrap();
             let details = solved.details();
-            assert!(details.converged, "{details:?}");
+            assert!(details.outcome.converged, "{details:?}");
             assert!(
-                details.marginal_error <= 2.0 * details.tolerance,
+                details.marginal_error <= 2.0 * details.outcome.tolerance,
                 "{}",
                 details.marginal_error
             );
             let terms = solved.terms();
             let gap = terms.total() - terms.dual;
             // With marginals off by delta the gap is off by delta times the potentials.
-            assert!(gap.abs() < 10.0 * details.tolerance, "gap {gap:e}");
+            assert!(gap.abs() < 10.0 * details.outcome.tolerance, "gap {gap:e}");
         }
     }
 }
@@ -83,11 +83,11 @@ fn the_linear_term_falls_to_exact_transport_with_epsilon() {
         for epsilon in [1e-1, 1e-2, 1e-3, 2e-4] {
             let solved = Transport::between(&a, &b).epsilon(epsilon).solve(&engine).unwrap();
             let details = solved.details();
-            assert!(details.converged, "{epsilon}: {:?}", details.trace.last());
+            assert!(details.outcome.converged, "{epsilon}: {:?}", details.trace.last());
             let excess = solved.terms().linear - plan.value;
             assert!(excess > -1e-4 && excess < last, "{epsilon}: {excess}");
             last = excess;
-            println!("{engine:?} {epsilon} {} {excess:e}", details.iterations);
+            println!("{engine:?} {epsilon} {} {excess:e}", details.outcome.iterations);
         }
         assert!(last < 2e-4, "{last}");
     }
@@ -112,7 +112,7 @@ fn unbalanced_laws_meet_their_optimality_conditions() {
                 .solve(&engine)
                 .unwrap();
             let details = solved.details();
-            assert!(details.converged, "{law_a} {law_b}: {:?}", details.trace.last());
+            assert!(details.outcome.converged, "{law_a} {law_b}: {:?}", details.trace.last());
             let gap = solved.value() - solved.terms().dual;
             // Penalties of marginals that are off by the tolerance.
             assert!(gap.abs() < 2e-4, "{engine:?} {law_a} {law_b}: gap {gap:e}");
@@ -132,10 +132,10 @@ fn batches_stop_one_by_one_and_give_what_single_solves_give() {
     for engine in engines() {
         let together = Transport::solve_batch(&problems, &engine, &mut ()).unwrap();
         let iterations: Vec<usize> =
-            together.iter().map(|solved| solved.details().iterations).collect();
+            together.iter().map(|solved| solved.outcome().iterations).collect();
         assert!(iterations.iter().any(|&other| other != iterations[0]), "{iterations:?}");
         for (solved, problem) in together.iter().zip(&problems) {
-            assert!(solved.details().converged);
+            assert!(solved.outcome().converged);
             let alone = problem.solve(&engine).unwrap();
             // Each stops at its own tolerance, after different numbers of iterations.
             let tolerance = if engine.is_gpu() { 1e-4 } else { 1e-5 };
@@ -215,7 +215,7 @@ fn forbidden_pairs_stay_empty() {
     for engine in engines() {
         let problem = Transport::between(&a, &b).geometry(Geometry::matrix(costs.clone()).unwrap());
         let solved = problem.epsilon(0.1).solve(&engine).unwrap();
-        assert!(solved.details().converged, "{:?}", solved.details().trace.last());
+        assert!(solved.outcome().converged, "{:?}", solved.details().trace.last());
         let plan = solved.coupling().unwrap();
         assert!(plan[[0, 1]] == 0.0 && (plan[[1, 0]] - 0.2).abs() < 1e-4, "{plan}");
         assert!(solved.value().is_finite());
@@ -228,7 +228,7 @@ fn one_by_one_is_solved() {
     let (a, b) = (point(0.0), point(2.0));
     for engine in engines() {
         let solved = Transport::between(&a, &b).solve(&engine).unwrap();
-        assert!((solved.value() - 4.0).abs() < 1e-12 && solved.details().converged);
+        assert!((solved.value() - 4.0).abs() < 1e-12 && solved.outcome().converged);
     }
 }
 
@@ -289,7 +289,7 @@ fn one_word_stops_all_problems_of_a_divergence() {
         let found = problem.divergence(&engine, &mut once).unwrap();
         assert!(found.interrupted() && !found.converged());
         for alone in [&found.self_a, &found.self_b] {
-            assert!(alone.details().interrupted && alone.details().iterations == 1);
+            assert!(alone.outcome().interrupted && alone.outcome().iterations == 1);
         }
     }
 }
@@ -332,7 +332,7 @@ fn what_no_plan_can_meet_has_not_converged() {
     let costs = ndarray::array![[1.0, never, never], [1.0, never, never], [1.0, 1.0, 1.0]];
     let problem = Transport::between(&a, &b).geometry(Geometry::matrix(costs).unwrap());
     let found = problem.epsilon(0.1).max_iterations(3000).solve(&gaspard::Engine::cpu()).unwrap();
-    assert!(!found.details().converged && found.details().marginal_error > 0.1);
+    assert!(!found.outcome().converged && found.details().marginal_error > 0.1);
 }
 
 #[test]

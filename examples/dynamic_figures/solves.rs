@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter};
 
 use gaspard::Result;
 use gaspard::dynamic::paper::Example;
-use gaspard::dynamic::{Control, Form, Particles, Problem, Solution, solve as solve_problem};
+use gaspard::dynamic::{Control, Form, Particles, Problem, Solution};
 use gaspard::report::animation::{self, Playback};
 use gaspard::report::dynamic::{chosen, frames};
 use gaspard::report::paths;
@@ -50,7 +50,7 @@ pub fn solve(example: &Example, key: &Key, form: Form, context: &Context) -> Res
         // Costs to about four digits.
         _ => Control { tolerance: 0.1 * usual.tolerance, max_iterations: 6000, ..usual },
     };
-    let solution = solve_problem(&problem, &control, &context.engine, &mut ())?;
+    let solution = problem.solve(&control, &context.engine)?;
     draw(key, &problem, &solution, context)?;
     let costs = solution.costs.iter().enumerate();
     let costs = costs.map(|(space, cost)| (format!("C_{}", space + 1), *cost));
@@ -58,9 +58,9 @@ pub fn solve(example: &Example, key: &Key, form: Form, context: &Context) -> Res
     let measured = measured.map(|(name, number)| (name.to_owned(), number));
     let of_the_iteration = [
         ("total", solution.total),
-        ("iterations", solution.iterations as f64),
-        ("converged", f64::from(u8::from(solution.converged))),
-        ("seconds", solution.seconds),
+        ("iterations", solution.outcome.iterations as f64),
+        ("converged", f64::from(u8::from(solution.outcome.converged))),
+        ("seconds", solution.outcome.seconds),
     ];
     let rest = of_the_iteration.map(|(name, number)| (name.to_owned(), number));
     // Widths of what is far from a density are none, nor have they a place in JSON.

@@ -72,8 +72,7 @@ impl Labelled<'_> {
                 .reference(Reference::Uniform)
                 .fused(Fused { alpha, label_costs: self.label_costs.clone() });
             let control = inputs.control(epsilon, 2e-2);
-            let solution =
-                barycenter.solve(&control, &inputs.context.engine, &mut ())?.swap_remove(0);
+            let solution = barycenter.solve(&control, &inputs.context.engine)?;
             let name = format!("{}, {kind}", self.name);
             report(sheet, &name, &solution);
             if law != Law::Fixed {

@@ -117,13 +117,13 @@ fn report(sheet: &mut Sheet, name: &str, solution: &Solution) {
     println!(
         "  {name}: transport {transport:.4e}, mass {:.3}, {} plans in {:.1} s{}",
         solution.mass,
-        solution.iterations,
-        solution.seconds,
-        if solution.converged { "" } else { ", not converged" }
+        solution.outcome.iterations,
+        solution.outcome.seconds,
+        if solution.outcome.converged { "" } else { ", not converged" }
     );
     let values = json!({
-        "transport": transport, "mass": solution.mass, "plans": solution.iterations,
-        "seconds": solution.seconds, "converged": solution.converged,
+        "transport": transport, "mass": solution.mass, "plans": solution.outcome.iterations,
+        "seconds": solution.outcome.seconds, "converged": solution.outcome.converged,
     });
     sheet.keep(name, values);
 }

@@ -1,6 +1,6 @@
 //! Particles with noise.
 
-use gaspard::gromov::{GridSpace, Problem, Transfer, propagate, solve};
+use gaspard::gromov::{GridSpace, Problem, Transfer, propagate};
 use gaspard::io::npy;
 use gaspard::linear::tree::Reference;
 use gaspard::{Error, Law, Result};
@@ -29,7 +29,7 @@ pub fn particles(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
         problem.edge(next - 1, next, 1.0);
     }
     let control = inputs.control(2e-4, 1e-2);
-    let solution = solve(&problem, &control, &inputs.context.engine, &mut ())?.swap_remove(0);
+    let solution = problem.solve(&control, &inputs.context.engine)?;
     report(sheet, "particles", &solution);
     let operators = solution.plans.iter().map(|plan| Transfer::new(plan, 0.0));
     let first = clean.index_axis(Axis(0), 0);

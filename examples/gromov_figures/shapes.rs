@@ -20,7 +20,7 @@ pub fn shapes(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
         let support = GridSpace::whole_plane([side; 2])?;
         let barycenter = Barycenter::of(&[&shapes[0], &shapes[1]], &support.space);
         let control = inputs.control(EPSILON / 2.0, 1e-2);
-        let solution = barycenter.solve(&control, &inputs.context.engine, &mut ())?.swap_remove(0);
+        let solution = barycenter.solve(&control, &inputs.context.engine)?;
         report(sheet, &format!("shapes, {side} x {side}"), &solution);
         losses.push(solution.terms.transport());
         // Densities, so that grids of all sizes share one scale.
@@ -44,10 +44,11 @@ pub fn hearts(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
         let spaces: Vec<_> = shapes[..count].iter().collect();
         let control = inputs.control(EPSILON / count as f64, 2e-2);
         let barycenter = Barycenter::of(&spaces, &support.space);
-        let solution = barycenter.solve(&control, &inputs.context.engine, &mut ())?.swap_remove(0);
+        let solution = barycenter.solve(&control, &inputs.context.engine)?;
         let name = format!("hearts, {count} of them");
         report(sheet, &name, &solution);
-        sheet.expect(format!("{name}: no cycle, but a plan that stays"), solution.converged);
+        sheet
+            .expect(format!("{name}: no cycle, but a plan that stays"), solution.outcome.converged);
         pictures.push(support.draw(Barycenter::weights_of(&solution))?);
     }
     save(inputs, "hearts.png", &pictures)

@@ -5,7 +5,7 @@ use std::time::Instant;
 use gaspard::Result;
 use gaspard::gromov::{
     Barycenter, Control, Descent, FreeSupport, GridSpace, Plans, Solution, Space,
-    conditional_gradient, solve, solve_from,
+    conditional_gradient,
 };
 
 use crate::common::{Sheet, head};
@@ -34,7 +34,7 @@ pub fn supports(inputs: &Inputs<'_>, sheet: &mut Sheet) -> Result<()> {
     {
         let seeds = inputs.options.seeds as usize;
         let found = problem.solve_seeds(seeds, &inputs.context.engine, &mut ())?;
-        let seconds = found.iter().map(|one| one.seconds).sum();
+        let seconds = found.iter().map(|one| one.outcome.seconds).sum();
         let epsilon = if name == "free, exact" { 0.0 } else { EPSILON };
         rows.push(row(name, points, epsilon, found[0].loss(), seconds));
         best = best.min(found[0].loss());
@@ -59,8 +59,8 @@ fn on_grid(
     let problem = barycenter.problem();
     let seeds = inputs.options.seeds as usize;
     let mut control = Control { seeds, ..inputs.control(EPSILON / 2.0, 1e-2) };
-    let mut best = solve(problem, &control, engine, &mut ())?.swap_remove(0);
-    let mut seconds = best.seconds;
+    let mut best = problem.solve(&control, engine)?;
+    let mut seconds = best.outcome.seconds;
     let on_the_way = |name, best: &Solution, seconds| {
         row(name, essential(best), best.epsilon, best.terms.transport(), seconds)
     };
@@ -68,8 +68,8 @@ fn on_grid(
     control.annealing = 1.0;
     for _ in 0..HALVINGS {
         control.epsilon /= 2.0;
-        best = solve_from(problem, &best, &control, engine, &mut ())?;
-        seconds += best.seconds;
+        best = problem.solve_from(&best, &control, engine, &mut ())?;
+        seconds += best.outcome.seconds;
         rows.push(on_the_way("grid, epsilon halved", &best, seconds));
     }
     let begin = Instant::now();

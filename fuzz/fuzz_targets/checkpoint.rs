@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use gaspard::Engine;
-use gaspard::dynamic::{Checkpoint, Control, Domain, Problem, solve_from};
+use gaspard::dynamic::{Checkpoint, Control, Domain, Problem};
 use gaspard_fuzz as _;
 use ndarray::{Array1, ArrayD};
 
@@ -38,7 +38,7 @@ libfuzzer_sys::fuzz_target!(|changes: Vec<Change>| {
                 arrays = checkpoint.arrays().to_vec();
                 Ok(())
             };
-            solve_from(&problem, &control(1), &engine, &mut (), None, Some(&mut keep)).unwrap();
+            problem.solve_from(None, &control(1), &engine, &mut (), Some(&mut keep)).unwrap();
             (problem, engine, arrays)
         });
         let mut arrays = arrays.clone();
@@ -57,6 +57,6 @@ libfuzzer_sys::fuzz_target!(|changes: Vec<Change>| {
             *array = Array1::from(values).into_dyn();
         }
         let checkpoint = Checkpoint::from_arrays(arrays);
-        solve_from(problem, &control(2), engine, &mut (), Some(&checkpoint), None).ok();
+        problem.solve_from(Some(&checkpoint), &control(2), engine, &mut (), None).ok();
     });
 });

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Case, Context, Counts, Scale, Timed, clock};
-use crate::audio::transport::{Separation, solve_batch};
+use crate::audio::transport::Separation;
 use crate::audio::{Recording, Separator, Simulation, Speaker, Stft, Voice, spectrogram};
 use crate::error::Result;
 use crate::kernels::audio::band_sinkhorn::band_sinkhorn;
@@ -114,7 +114,8 @@ fn at_once(context: &Context<'_>, scenes: usize) -> Result<Timed> {
             Separation::new(&heard, 2)
         })
         .collect::<Result<Vec<_>>>()?;
-    let seconds = whole(context, || solve_batch(&scenes, context.engine, &mut ()).map(drop))?;
+    let seconds =
+        whole(context, || Separation::solve_batch(&scenes, context.engine, &mut ()).map(drop))?;
     let each = 1e3 * clock::median(&seconds) / scenes.len() as f64;
     let size = format!("{} of 129 x 81 ({each:.1} ms each)", scenes.len());
     Ok(Timed { size, counts: None, seconds })

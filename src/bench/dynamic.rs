@@ -2,7 +2,7 @@
 
 use super::{Case, Context, Counts, Scale, Timed, clock};
 use crate::dynamic::paper::Example;
-use crate::dynamic::{Control, Form, solve};
+use crate::dynamic::{Control, Form};
 use crate::engine::{Array, Engine};
 use crate::error::{Error, Result};
 use crate::kernels::dynamic::divergence::divergence;
@@ -236,9 +236,9 @@ fn example(context: &Context<'_>, sides: Sides) -> Result<Timed> {
     let mut seconds = Vec::new();
     let mut iterations = 0;
     for _ in 0..if context.quick { 1 } else { 3 } {
-        let solution = solve(&problem, &control, context.engine, &mut ())?;
-        iterations = solution.iterations;
-        seconds.push(solution.seconds);
+        let solution = problem.solve(&control, context.engine)?;
+        iterations = solution.outcome.iterations;
+        seconds.push(solution.outcome.seconds);
     }
     let size = format!("{rows} x {cols} x {steps}, {iterations} iterations to a residual of 1e-3");
     Ok(Timed { size, counts: None, seconds })

@@ -106,7 +106,7 @@ fn solves(context: &Context<'_>, pairs: &[(&Cloud, &Cloud)]) -> Result<(Counts, 
         })?);
     }
     let exponentials = pairs.iter().zip(&found).map(|((a, b), found)| {
-        2.0 * (a.weights().len() * b.weights().len() * found.iterations) as f64
+        2.0 * (a.weights().len() * b.weights().len() * found.outcome.iterations) as f64
     });
     let exponentials: f64 = exponentials.sum();
     let counts = Counts { exponentials, bytes: 0.0, flops: 8.0 * exponentials };

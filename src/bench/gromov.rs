@@ -8,7 +8,7 @@ use super::kernels::cloud;
 use super::{Case, Context, Counts, Scale, Timed, clock};
 use crate::error::Result;
 use crate::geometry::Cost;
-use crate::gromov::{Control, GridSpace, Problem, Space, solve};
+use crate::gromov::{Control, GridSpace, Problem, Space};
 use crate::kernels::gromov::grid::{GridDistances, GridSizes, Structure, Workspace};
 use crate::kernels::gromov::matrix_product::{Place, matrix_product};
 
@@ -93,9 +93,7 @@ fn control(plans: usize) -> Control {
 
 fn seconds_per_plan(context: &Context<'_>, problem: &Problem) -> Result<Vec<f64>> {
     let time = |plans: usize| {
-        clock::seconds(context.engine, || {
-            solve(problem, &control(plans), context.engine, &mut ()).map(drop)
-        })
+        clock::seconds(context.engine, || problem.solve(&control(plans), context.engine).map(drop))
     };
     time(1)?;
     let (few, many) = if context.quick { (1, 3) } else { (2, 8) };

@@ -9,7 +9,7 @@ use super::{Case, Context, Counts, Scale, Timed, clock};
 use crate::error::Result;
 use crate::geometry::{Cost, Geometry, Grid, Measure, Support};
 use crate::linear::exact::exact;
-use crate::linear::tree::{self, Tree};
+use crate::linear::tree::Tree;
 use crate::linear::{Barycenter, Control, Law, Transport};
 
 pub(super) fn cases(context: &Context<'_>) -> Vec<Case> {
@@ -87,7 +87,7 @@ fn chain(context: &Context<'_>, points: usize) -> Result<Timed> {
         chain.edge(node, node + 1, Geometry::points(pair[0].clone(), pair[1].clone(), cost)?);
     }
     let seconds = seconds_per_iteration(context, |iterations| {
-        tree::solve(&chain, &control(0.01, iterations), context.engine, &mut ()).map(drop)
+        chain.solve(&control(0.01, iterations), context.engine).map(drop)
     })?;
     let pairs = 14.0 * (points * points) as f64;
     let counts = Counts { exponentials: pairs, bytes: 0.0, flops: 12.0 * pairs };

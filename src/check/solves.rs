@@ -6,7 +6,7 @@ use super::random::Random;
 use super::{Case, ROUNDOFF, Unit};
 use crate::error::Result;
 use crate::geometry::{Cost, Geometry, Measure, Support};
-use crate::linear::tree::{self, Tree};
+use crate::linear::tree::Tree;
 use crate::linear::{Control, Law, Transport};
 
 const EPSILON: f64 = 0.05;
@@ -85,7 +85,7 @@ fn star(random: &mut Random) -> Result<Case> {
         unit: Unit::Relative,
         allowed: ALLOWED,
         work: Box::new(move |engine| {
-            let solved = tree::solve(&problem, &control(), engine, &mut ())?;
+            let solved = problem.solve(&control(), engine)?;
             let marginals = solved.marginals.iter().flatten().copied();
             Ok(marginals.chain([solved.terms.total()]).collect())
         }),

@@ -263,19 +263,20 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
 
     let engine = session.open_device()?;
     check_epsilon(epsilon, &measures, &grid, &session, &engine)?;
-    let mut watch = session.watch();
+    let mut watch = session.watch("marginal error");
     let mean = problem.solve_with(&engine, &mut watch)?;
     let frames = match arguments.frames {
-        Some(count) if !mean.interrupted => {
+        Some(count) if !mean.outcome.interrupted => {
             frames(&problem, count as usize, &engine, &mut watch, &session)?
         }
         _ => Vec::new(),
     };
     drop(watch);
     session.lap("solve");
-    let found = |solution: &BarycenterSolution| Results::of_barycenter(solution, &engine, epsilon);
-    let frame_results: Vec<_> = frames.iter().map(found).collect();
-    let results = together(found(&mean), &frame_results);
+    let frame_results: Vec<_> = frames.iter().map(Results::from).collect();
+    let mut results = Results::from(&mean);
+    results.outcome =
+        frames.iter().fold(mean.outcome.clone(), |all, frame| all.and(&frame.outcome));
     session.summarise(&results, "iterations");
 
     let density = |solution: &BarycenterSolution| on_grid(solution, &grid);
@@ -368,16 +369,6 @@ fn frames(
         session.warn(&format!("{} of {count} frames were reached", frames.len()));
     }
     Ok(frames)
-}
-
-/// The barycenter's results; of the frames, how they ended and how long they took.
-fn together(mean: Results, frames: &[Results]) -> Results {
-    Results {
-        converged: mean.converged && frames.iter().all(|frame| frame.converged),
-        interrupted: mean.interrupted || frames.iter().any(|frame| frame.interrupted),
-        seconds: mean.seconds + frames.iter().map(|frame| frame.seconds).sum::<f64>(),
-        ..mean
-    }
 }
 
 fn on_grid(solution: &BarycenterSolution, grid: &Grid) -> Result<ArrayD<f64>> {

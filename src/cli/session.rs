@@ -8,7 +8,7 @@ use gaspard::error::bytes;
 use gaspard::report::dynamic::DynamicResults;
 use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::{KernelRecord, Results, RunRecord, Timing, kernels};
-use gaspard::{Engine, Error, Geometry, Result};
+use gaspard::{Engine, Error, Geometry, Outcome, Result};
 use serde::Serialize;
 
 use super::options::Common;
@@ -82,49 +82,9 @@ impl<'a> Session<'a> {
         self.common.host()
     }
 
-    /// Watches a solve.
-    pub(super) fn watch(&self) -> Watch {
-        Watch::new(self.common.quiet, "marginal error")
-    }
-
-    /// Watches a Gromov-Wasserstein solve.
-    pub(super) fn watch_plans(&self) -> Watch {
-        Watch::new(self.common.quiet, "change of the plan")
-    }
-
-    /// Watches barycenters on a free support.
-    pub(super) fn watch_barycenters(&self) -> Watch {
-        Watch::new(self.common.quiet, "change of the barycenter")
-    }
-
-    /// Watches a dynamic solve.
-    pub(super) fn watch_residuals(&self) -> Watch {
-        Watch::new(self.common.quiet, "residual")
-    }
-
-    /// Watches a collection of pairs.
-    pub(super) fn watch_pairs(&self) -> Watch {
-        Watch::new(self.common.quiet, "pairs")
-    }
-
-    /// Watches bounds that come nearer.
-    pub(super) fn watch_bounds(&self) -> Watch {
-        Watch::new(self.common.quiet, "bounds off by")
-    }
-
-    /// Watches a search of delays.
-    pub(super) fn watch_delays(&self) -> Watch {
-        Watch::new(self.common.quiet, "delays moved by")
-    }
-
-    /// Watches an iteration whose residual is a change.
-    pub(super) fn watch_changes(&self) -> Watch {
-        Watch::new(self.common.quiet, "change")
-    }
-
-    /// Watches the training of a network.
-    pub(super) fn watch_epochs(&self) -> Watch {
-        Watch::new(self.common.quiet, "epochs left")
+    /// Watches a solve, whose residual is this.
+    pub(super) fn watch(&self, residual: &'static str) -> Watch {
+        Watch::new(self.common.quiet, residual)
     }
 
     /// Refuses an epsilon so small beside the costs that the device's numbers cannot tell them
@@ -155,9 +115,9 @@ impl<'a> Session<'a> {
 
     /// Says how a solve went.
     pub(super) fn summarise(&self, results: &Results, unit: &str) {
-        let Results { iterations, seconds, marginal_error, tolerance, .. } = results;
+        let Outcome { iterations, seconds, tolerance, .. } = &results.outcome;
         let effort = format!("after {iterations} {unit} in {seconds:.2} s");
-        let error = format!("marginal error {marginal_error:.1e}");
+        let error = format!("marginal error {:.1e}", results.marginal_error);
         match results.status() {
             Status::Done => self.note(&format!("converged {effort}; {error}")),
             Status::Interrupted => self.warn(&format!("interrupted {effort}; {error}")),
@@ -175,15 +135,15 @@ impl<'a> Session<'a> {
     }
 
     /// Says how a dynamic solve went.
-    pub(super) fn summarise_dynamic(&self, results: &DynamicResults, tolerance: f64) {
-        let DynamicResults { iterations, seconds, residuals, .. } = results;
+    pub(super) fn summarise_dynamic(&self, results: &DynamicResults) {
+        let Outcome { iterations, seconds, tolerance, .. } = &results.outcome;
         let effort = format!("after {iterations} iterations in {seconds:.2} s");
-        let residual = format!("residual {:.1e}", residuals.worst());
+        let residual = format!("residual {:.1e}", results.residuals.worst());
         match results.status() {
             Status::Done => self.note(&format!("converged {effort}; {residual}")),
             Status::Interrupted => self.warn(&format!("interrupted {effort}; {residual}")),
             Status::NotConverged => {
-                let missed = missed(tolerance, "a larger --tolerance");
+                let missed = missed(*tolerance, "a larger --tolerance");
                 self.warn(&format!("not converged {effort}; {residual}{missed}"));
             }
         }
@@ -197,7 +157,8 @@ impl<'a> Session<'a> {
     /// Says how a solve went that is made of rounds and of steps within them, and ends when
     /// something does not change any more: `words` for these.
     pub(super) fn summarise_rounds(&self, results: &GromovResults, words: [&str; 3]) {
-        let GromovResults { outer_iterations, sweeps, seconds, change, .. } = results;
+        let GromovResults { outer_iterations, sweeps, change, .. } = results;
+        let seconds = results.outcome.seconds;
         let [rounds, steps, what] = words;
         let effort =
             format!("after {outer_iterations} {rounds}, {sweeps} {steps}, in {seconds:.2} s");

@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 use gaspard::audio::{Recording, Simulation, Speaker, Voice};
 use gaspard::io::wav::{self, Encoding};
+use gaspard::report::delays::DelayRecord;
 use gaspard::report::record::RunRecord;
 use gaspard::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
@@ -14,9 +15,9 @@ use serde::Serialize;
 
 use super::given::Given;
 use super::options::Common;
+use super::outputs;
 use super::session::Session;
 use super::status::{Status, Summary};
-use super::{outputs, tdoa};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -161,7 +162,7 @@ struct Made {
     microphones: usize,
     rate: u32,
     samples: usize,
-    delays: Vec<tdoa::Delay>,
+    delays: Vec<DelayRecord>,
     gains: Vec<Vec<f64>>,
     snr: Option<f64>,
     noise_variance: f64,
@@ -234,7 +235,7 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     let scene = simulation.run()?;
     let seconds = begin.elapsed().as_secs_f64();
     session.lap("solve");
-    let delays = tdoa::listed(&scene.delays, rate, None)?;
+    let delays = DelayRecord::list(&scene.delays, rate, None)?;
     let image = |(row, path): (ArrayView1<'_, f64>, &PathBuf)| {
         let image = Recording::new("a source", rate, row.insert_axis(Axis(0)).to_owned())?;
         Ok((path.clone(), image))

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use gaspard::Error;
 use gaspard::report::dynamic::DynamicResults;
 use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::Results;
+use gaspard::{Error, Outcome};
 
 /// The end of a run that has written its results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) trait Summary {
 
 impl Summary for Results {
     fn status(&self) -> Status {
-        Status::new(self.interrupted, self.converged)
+        Status::of(&self.outcome)
     }
 
     fn numbers(&self) -> Vec<(&'static str, f64)> {
@@ -46,7 +46,7 @@ impl Summary for Results {
 
 impl Summary for GromovResults {
     fn status(&self) -> Status {
-        Status::new(self.interrupted, self.converged)
+        Status::of(&self.outcome)
     }
 
     fn numbers(&self) -> Vec<(&'static str, f64)> {
@@ -63,7 +63,7 @@ impl Summary for GromovResults {
 
 impl Summary for DynamicResults {
     fn status(&self) -> Status {
-        Status::new(self.interrupted, self.converged)
+        Status::of(&self.outcome)
     }
 
     fn numbers(&self) -> Vec<(&'static str, f64)> {
@@ -82,6 +82,10 @@ impl Summary for DynamicResults {
 }
 
 impl Status {
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        Self::new(outcome.interrupted, outcome.converged)
+    }
+
     pub(super) fn new(interrupted: bool, converged: bool) -> Self {
         match (interrupted, converged) {
             (true, _) => Self::Interrupted,

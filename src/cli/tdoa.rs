@@ -6,17 +6,17 @@ use std::time::Instant;
 use clap::ValueEnum;
 use gaspard::audio::baselines::{gcc_phat, mccc};
 use gaspard::audio::separate::Delays;
-use gaspard::audio::{DelaySearch, Recording, Separator, Stft};
+use gaspard::audio::{DelaySearch, Recording, Separator};
 use gaspard::io::wav;
+use gaspard::report::delays::DelayResults;
 use gaspard::report::record::RunRecord;
-use gaspard::{Engine, Error, Result};
-use ndarray::Array2;
+use gaspard::{Engine, Outcome, Result};
 use serde::Serialize;
 
 use super::given::Given;
 use super::interrupt;
 use super::options::Common;
-use super::separate::{Found, SEARCH_OPTIONS, SearchArguments};
+use super::separate::{MOVES, SEARCH_OPTIONS, STEPS, SearchArguments, say};
 use super::session::Session;
 use super::status::{Status, Summary};
 
@@ -31,10 +31,13 @@ Examples:
 /// Time differences of arrival of several sources
 ///
 /// Delays are positive where a source reaches a microphone later than microphone 1. Sources and
-/// microphones count from 1. Sources are in the order of their delays. The search by transport ends
-/// when no delay moves by more than 0.01 frames of 25 ms any more.
+/// microphones count from 1. Sources are in the order of their delays.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(STEPS)),
+    mut_arg("tolerance", |arg| arg.help(MOVES))
+)]
 pub(super) struct Arguments {
     /// The recording: one .wav file with a channel for each microphone, or several files
     #[arg(value_name = "FILE.wav", required = true)]
@@ -72,40 +75,12 @@ enum MethodOption {
     Mccc,
 }
 
-/// One delay in JSON.
-#[derive(Serialize)]
-pub(super) struct Delay {
-    source: usize,
-    microphone: usize,
-    frames: f64,
-    samples: f64,
-    seconds: f64,
-}
-
-/// Delays (source, microphone) in samples one by one, in frames of `hop` samples or 25 ms too.
-pub(super) fn listed(delays: &Array2<f64>, rate: u32, hop: Option<usize>) -> Result<Vec<Delay>> {
-    let hop = match hop {
-        Some(0) => return Err(Error::parameter("--hop", "it is 0", "use at least one sample")),
-        Some(hop) => hop,
-        None => Stft::at_rate(rate)?.hop(),
-    };
-    let delay = |((source, microphone), samples): ((usize, usize), &f64)| Delay {
-        source: source + 1,
-        microphone: microphone + 1,
-        frames: samples / hop as f64,
-        samples: *samples,
-        seconds: samples / f64::from(rate),
-    };
-    Ok(delays.indexed_iter().filter(|((_, microphone), _)| *microphone > 0).map(delay).collect())
-}
-
 #[derive(Serialize)]
 struct Results {
     #[serde(flatten)]
-    found: Found,
+    found: DelayResults,
     method: MethodOption,
     rate: u32,
-    seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -142,15 +117,24 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     let begin = Instant::now();
     let delays = arguments.find(&recording, &engine, &session)?;
     let seconds = begin.elapsed().as_secs_f64();
-    let interrupted = interrupt::requested();
-    let found = Found::new(Some(&delays), &recording, arguments.hop, interrupted)?;
-    let results = Results { found, method: arguments.method, rate: recording.rate(), seconds };
+    let outcome = match &delays.search {
+        Some(search) => Outcome { seconds, ..search.outcome.clone() },
+        None => Outcome {
+            converged: true,
+            interrupted: interrupt::requested(),
+            iterations: 0,
+            tolerance: 0.0,
+            seconds,
+            device: engine.description(),
+        },
+    };
+    let rate = recording.rate();
+    let found = DelayResults::new(Some(&delays), rate, arguments.hop, outcome)?;
+    let results = Results { found, method: arguments.method, rate };
     session.lap("solve");
-    let microphones = recording.microphones();
-    let sources = arguments.sources;
+    let (sources, microphones) = (arguments.sources, recording.microphones());
     let what = format!("{sources} sources at {microphones} microphones");
-    results.found.summarise(&session, &what, seconds);
-    results.found.say(&session, common)?;
+    say(&results.found, &what, &session, common)?;
     session.finish(&engine, &results, |record| Report { results: &results, record })
 }
 
@@ -181,7 +165,11 @@ impl Arguments {
                 let (lag, seed) = (self.max_lag, self.common.seed);
                 let separator =
                     self.transport.applied(separator, recording, self.sources, lag, seed)?;
-                return separator.delays_with(recording, engine, &mut session.watch_delays());
+                return separator.delays_with(
+                    recording,
+                    engine,
+                    &mut session.watch("delays moved by"),
+                );
             }
             MethodOption::GccPhat => gcc_phat(recording, &search)?,
             MethodOption::Mccc => mccc(recording, &search)?,
@@ -196,16 +184,4 @@ impl Arguments {
             .max_lag(self.max_lag.unwrap_or(longest))
             .min_distance(self.min_distance.unwrap_or(defaults.min_distance))
     }
-}
-
-/// One line a delay.
-pub(super) fn table(delays: &[Delay]) -> String {
-    let lines = delays.iter().map(|Delay { source, microphone, frames, samples, seconds }| {
-        format!("{source:>6} {microphone:>10} {samples:>12.3} {frames:>10.4} {seconds:>11.7}\n")
-    });
-    let head = format!(
-        "{:>6} {:>10} {:>12} {:>10} {:>11}\n",
-        "source", "microphone", "samples", "frames", "seconds"
-    );
-    lines.fold(head, |text, line| text + &line)
 }

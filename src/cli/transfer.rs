@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gaspard::gromov::{GridSpace, Problem, Solution, Transfer, propagate, solve};
+use gaspard::gromov::{GridSpace, Problem, Solution, Transfer, propagate};
 use gaspard::io::npz;
 use gaspard::report::gromov::GromovResults;
 use gaspard::report::picture::{Scale, Style, strip, write_png};
@@ -151,8 +151,8 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     session.lap("read");
 
     let engine = session.open_device()?;
-    let mut watch = session.watch_plans();
-    let solutions = solve(&problem, &control, &engine, &mut watch)?;
+    let mut watch = session.watch("change of the plan");
+    let solutions = problem.solve_seeds(&control, &engine, &mut watch)?;
     drop(watch);
     session.lap("solve");
     let (Some(results), Some(best)) = (GromovResults::of(&solutions), solutions.first()) else {

@@ -45,6 +45,5 @@ pub use map::{Hill, Map};
 pub use particles::Particles;
 pub use problem::Problem;
 pub use solution::{CoupledMotion, Solution};
-pub use solve::{solve, solve_from};
 pub use space::{Form, Frames, Space};
 pub use trace::{Residuals, TracePoint};

@@ -12,13 +12,13 @@ use crate::validate::{from_zero, positive};
 /// The motion of one density into another at the least kinetic cost over several spaces.
 ///
 /// ```
-/// use gaspard::dynamic::{Control, Domain, Problem, solve};
+/// use gaspard::dynamic::{Control, Domain, Problem};
 /// use gaspard::Engine;
 ///
 /// let domain = Domain::new(&[24], 12)?;
 /// let bump = |centre: f64| domain.density(|x| (-(x[0] - centre).powi(2) / 0.005).exp());
 /// let problem = Problem::new(&domain, bump(0.35).view(), bump(0.65).view())?;
-/// let solution = solve(&problem, &Control::default(), &Engine::cpu(), &mut ())?;
+/// let solution = problem.solve(&Control::default(), &Engine::cpu())?;
 /// // A shift by 0.3 costs its square.
 /// assert!((solution.total - 0.09).abs() < 2e-3);
 /// # Ok::<(), gaspard::Error>(())

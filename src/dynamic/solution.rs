@@ -5,11 +5,13 @@ use ndarray::{Array2, ArrayD, Axis, IxDyn};
 use super::evaluate::{Centred, Motion};
 use super::flow::Points;
 use super::frames::exact_cost;
+use super::run::Run;
 use super::setting::Setting;
 use super::space::{Frames, Tie};
 use super::start::first_state;
 use super::{Law, Problem, Residuals, TracePoint};
 use crate::error::Result;
+use crate::outcome::Outcome;
 
 /// The motion that was found. Densities are of mean 1, or where mass may be made and lost in
 /// the units that were given.
@@ -41,18 +43,10 @@ pub struct Solution {
     pub divergence: f64,
     /// How far the last iteration was from a solution.
     pub residuals: Residuals,
-    /// True where the residuals came down to the tolerance.
-    pub converged: bool,
-    /// True where the observer stopped the solve.
-    pub interrupted: bool,
-    /// Iterations done.
-    pub iterations: usize,
+    /// How the solve ended: the tolerance is that of the residuals.
+    pub outcome: Outcome,
     /// The iteration over time.
     pub trace: Vec<TracePoint>,
-    /// Seconds of the solve.
-    pub seconds: f64,
-    /// Where it ran.
-    pub device: String,
 }
 
 /// The motion in a space with a grid of its own, in densities of mean 1 on its bins.
@@ -65,7 +59,7 @@ pub struct CoupledMotion {
 }
 
 /// What an iteration ended with.
-pub(super) struct Outcome {
+pub(super) struct Ended {
     pub primary: Points,
     pub sigma: f64,
     /// Of the coupled spaces, each with its sigma.
@@ -79,15 +73,21 @@ pub(super) struct Outcome {
 const SHARES: [f64; 6] = [1.01, 1.1, 1.5, 3.0, 10.0, 100.0];
 
 impl Solution {
-    /// From the eigenbases of the metrics, and what the iteration ended with.
-    pub(super) fn new(problem: &Problem, metric: &[f64], outcome: Outcome) -> Result<Self> {
+    /// From the eigenbases of the metrics, what the iteration ended with, and how it did.
+    pub(super) fn new(
+        problem: &Problem,
+        metric: &[f64],
+        ended: Ended,
+        run: Run,
+        outcome: Outcome,
+    ) -> Result<Self> {
         let layout = problem.layout();
         let [start, end] = [&problem.start, &problem.end]
             .map(|density| density.iter().copied().collect::<Vec<f64>>());
         let reaction = problem.reaction;
         let motion = Motion { layout: &layout, start: &start, end: &end, metric, reaction };
-        let primal = motion.primal_point(&outcome.primary, outcome.sigma);
-        let state = motion.projected(outcome.primary.state)?;
+        let primal = motion.primal_point(&ended.primary, ended.sigma);
+        let state = motion.projected(ended.primary.state)?;
         let places = layout.grid.places();
         // The metrics of the spaces on this grid, by which costs are counted.
         let metrics: Vec<Option<Vec<Array2<f64>>>> = (0..=problem.spaces.len())
@@ -100,8 +100,8 @@ impl Solution {
         let on_grid = |centred: &Centred, space: usize| {
             share * motion.kinetic(centred, problem.field_of(space), metrics[space].as_deref())
         };
-        let mut frame_costs = outcome.frame_costs.into_iter();
-        let mut own_points = outcome.coupled.into_iter();
+        let mut frame_costs = ended.frame_costs.into_iter();
+        let mut own_points = ended.coupled.into_iter();
         let (mut costs, mut coupled) = (vec![on_grid(&primal, 0)], Vec::new());
         for (index, (space, beta)) in problem.spaces.iter().enumerate() {
             let mut own_motion = None;
@@ -159,13 +159,9 @@ impl Solution {
             reaction,
             upper_bound,
             divergence: motion.divergence(&state),
-            residuals: Residuals::default(),
-            converged: false,
-            interrupted: false,
-            iterations: 0,
-            trace: Vec::new(),
-            seconds: 0.0,
-            device: String::new(),
+            residuals: run.residuals,
+            outcome,
+            trace: run.trace,
         })
     }
 

@@ -41,7 +41,7 @@ impl Form {
 ///
 /// ```
 /// use gaspard::Engine;
-/// use gaspard::dynamic::{Bins, Control, Domain, Law, Map, Problem, Space, solve};
+/// use gaspard::dynamic::{Bins, Control, Domain, Law, Map, Problem, Space};
 ///
 /// // Along a line, and on a scale of it that is twice as long: the density alone is tied.
 /// let domain = Domain::new(&[16], 8)?;
@@ -51,7 +51,7 @@ impl Form {
 /// let law = Law::deposit(&long, &bins)?;
 /// let problem = Problem::new(&domain, bump(0.35).view(), bump(0.65).view())?
 ///     .space(Space::coupled(law, bins)?.known_as(long), 0.5)?;
-/// let solution = solve(&problem, &Control::default(), &Engine::cpu(), &mut ())?;
+/// let solution = problem.solve(&Control::default(), &Engine::cpu())?;
 /// // What moves twice as far costs four times as much.
 /// assert!((solution.costs[1] / (4.0 * solution.costs[0]) - 1.0).abs() < 0.02);
 /// # Ok::<(), gaspard::Error>(())

@@ -1,10 +1,13 @@
 //! The flat metric exactly, by the network simplex.
 
+use std::time::Instant;
+
 use super::cloud::distance;
 use super::{Cloud, Distance, FURTHEST, lower_bound};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::linear::exact as simplex;
+use crate::outcome::Outcome;
 
 /// The flat metric and how it comes about.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +21,8 @@ pub struct Exact {
     pub f_b: Vec<f64>,
     /// What moves, as (point, point, mass); the rest is lost or made.
     pub plan: Vec<(u32, u32, f64)>,
-    /// Pivots of the simplex.
-    pub pivots: u64,
+    /// How the solve ended: iterations are pivots of the simplex, with nothing to tolerate.
+    pub outcome: Outcome,
 }
 
 /// The flat metric between two clouds as balanced transport with the cost min(|x - y|, 2), and a
@@ -41,6 +44,7 @@ pub struct Exact {
 /// matrix does not fit.
 pub fn exact(a: &Cloud, b: &Cloud, cancel: &mut dyn FnMut() -> bool) -> Result<Exact> {
     a.check_dimension(b)?;
+    let begin = Instant::now();
     let masses = [a.mass(), b.mass()];
     let (n, m) = (a.weights().len(), b.weights().len());
     if masses[0] == 0.0 || masses[1] == 0.0 {
@@ -52,7 +56,7 @@ pub fn exact(a: &Cloud, b: &Cloud, cancel: &mut dyn FnMut() -> bool) -> Result<E
             f_a: vec![f; n],
             f_b: vec![f; m],
             plan: Vec::new(),
-            pivots: 0,
+            outcome: Outcome::new(&Engine::cpu(), begin, 0, 0.0),
         });
     }
     let surplus = masses[0] - masses[1];
@@ -108,6 +112,10 @@ pub fn exact(a: &Cloud, b: &Cloud, cancel: &mut dyn FnMut() -> bool) -> Result<E
         f_a: certificate.phi,
         f_b: certificate.psi.iter().map(|psi| -psi).collect(),
         plan,
-        pivots: found.pivots,
+        outcome: Outcome {
+            converged: found.optimal,
+            interrupted: !found.optimal,
+            ..Outcome::new(&Engine::cpu(), begin, found.pivots as usize, 0.0)
+        },
     })
 }

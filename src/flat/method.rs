@@ -12,6 +12,7 @@ use super::{Cloud, Distance, Sinkhorn, exact};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::observer::{Latched, Observer, Part, Progress, stops};
+use crate::outcome::Outcome;
 
 /// Time between two looks at the observer while pairs are solved.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -56,10 +57,15 @@ pub struct Found {
     pub std: Option<f64>,
     /// The integral of a learned function against mu - nu.
     pub learned: Option<f64>,
-    /// True unless bounds stayed further apart than asked for.
-    pub converged: bool,
-    /// True where an observer stopped the method before its end.
-    pub interrupted: bool,
+    /// How the method ended: not converged where bounds stayed further apart than asked for.
+    pub outcome: Outcome,
+}
+
+impl Found {
+    /// Of a value that is no mean and not learned.
+    fn new(distance: Distance, outcome: Outcome) -> Self {
+        Self { distance, std: None, learned: None, outcome }
+    }
 }
 
 impl Method {
@@ -92,7 +98,7 @@ impl Method {
     /// let b = Cloud::counting("b", array![[0.5]])?;
     /// let pairs = Pair::numbered(&[(&a, &b), (&b, &a)]);
     /// for method in [Method::Exact, Method::Sinkhorn(Sinkhorn::new())] {
-    ///     let found = method.solve(&pairs, &Engine::cpu(), &mut ())?;
+    ///     let found = method.solve_pairs(&pairs, &Engine::cpu(), &mut ())?;
     ///     let found = found[0].as_ref().expect("nobody stopped it");
     ///     assert!((found.distance.value - 1.5).abs() < 0.02);
     /// }
@@ -101,7 +107,7 @@ impl Method {
     ///
     /// # Errors
     /// Those of the method: [`exact`], [`Sinkhorn::solve_batch`], [`Training::solve_pairs`].
-    pub fn solve(
+    pub fn solve_pairs(
         &self,
         pairs: &[Pair<'_>],
         engine: &Engine,
@@ -121,15 +127,11 @@ impl Method {
                     }
                     let mut observer = Part { observer, part: (index + 1, count) };
                     let brackets = sinkhorn.solve_batch(&part, engine, &mut observer)?;
-                    all.extend(brackets.into_iter().map(|bracket| {
-                        Some(Found {
-                            distance: bracket.distance,
-                            std: None,
-                            learned: None,
-                            converged: bracket.converged,
-                            interrupted: bracket.interrupted,
-                        })
-                    }));
+                    all.extend(
+                        brackets
+                            .into_iter()
+                            .map(|bracket| Some(Found::new(bracket.distance, bracket.outcome))),
+                    );
                 }
                 all.resize(pairs.len(), None);
                 Ok(all)
@@ -138,11 +140,9 @@ impl Method {
                 let trained = training.solve_pairs(pairs, engine, observer)?;
                 let found = trained.into_iter().map(|trained| {
                     Some(Found {
-                        distance: trained.distance,
                         std: trained.std,
                         learned: Some(trained.learned),
-                        converged: !trained.interrupted,
-                        interrupted: trained.interrupted,
+                        ..Found::new(trained.distance, trained.outcome)
                     })
                 });
                 // Batches that were not reached are missing.
@@ -178,11 +178,10 @@ fn solve_exactly(pairs: &[Pair<'_>], observer: &mut dyn Observer) -> Result<Vec<
         if is_stopped() {
             return Ok(None);
         }
-        let distance = exact(pair.a, pair.b, &mut || is_stopped())?.distance;
-        let interrupted = is_stopped();
+        let found = exact(pair.a, pair.b, &mut || is_stopped())?;
         // The other end is there until all of these are done.
         sender.send(()).ok();
-        Ok(Some(Found { distance, std: None, learned: None, converged: !interrupted, interrupted }))
+        Ok(Some(Found::new(found.distance, found.outcome)))
     };
     std::thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();

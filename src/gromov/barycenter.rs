@@ -1,6 +1,6 @@
 //! Barycenters on a fixed space (paper section 5).
 
-use super::{Control, Fused, Problem, Solution, Space, solve};
+use super::{Control, Fused, Problem, Solution, Space};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::linear::tree::Reference;
@@ -116,18 +116,39 @@ impl Barycenter {
         self.problem.validate()
     }
 
-    /// Solves from every start; the best first.
+    /// Solves the problem, and returns the best of what its starts led to.
     ///
     /// # Errors
-    /// As [`Barycenter::validate`] and [`solve`].
-    pub fn solve(
+    /// As [`Barycenter::validate`] and [`Problem::solve`].
+    pub fn solve(&self, control: &Control, engine: &Engine) -> Result<Solution> {
+        self.solve_with(control, engine, &mut ())
+    }
+
+    /// As [`Barycenter::solve`], under the eyes of an observer.
+    ///
+    /// # Errors
+    /// As [`Barycenter::solve`].
+    pub fn solve_with(
+        &self,
+        control: &Control,
+        engine: &Engine,
+        observer: &mut dyn Observer,
+    ) -> Result<Solution> {
+        Ok(self.solve_seeds(control, engine, observer)?.swap_remove(0))
+    }
+
+    /// Solves the problem from every start, and returns what each led to, the best first.
+    ///
+    /// # Errors
+    /// As [`Barycenter::solve`].
+    pub fn solve_seeds(
         &self,
         control: &Control,
         engine: &Engine,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Solution>> {
         self.validate()?;
-        solve(&self.problem, control, engine, observer)
+        self.problem.solve_seeds(control, engine, observer)
     }
 
     /// Frames of the way from the first of two inputs to the second: the best solution at evenly
@@ -135,7 +156,7 @@ impl Barycenter {
     /// does. Frames that were done before an interrupt are kept.
     ///
     /// # Errors
-    /// As [`solve`], and [`Error::Parameter`] unless there are two inputs and two frames or more.
+    /// As [`Barycenter::solve`], and [`Error::Parameter`] unless there are two inputs and two frames or more.
     pub fn solve_frames(
         &self,
         frames: usize,
@@ -153,8 +174,8 @@ impl Barycenter {
         in_parts(frames, observer, |frame, observer| {
             let time = frame as f64 / (frames - 1) as f64;
             let barycenter = self.clone().weights(&[1.0 - time, time]);
-            let solution = barycenter.solve(control, engine, observer)?.swap_remove(0);
-            let interrupted = solution.interrupted;
+            let solution = barycenter.solve_with(control, engine, observer)?;
+            let interrupted = solution.outcome.interrupted;
             Ok((solution, interrupted))
         })
     }

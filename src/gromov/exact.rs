@@ -7,9 +7,11 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::Space;
 use super::transfer::check_plan;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::linear::exact::{ExactPlan, exact};
 use crate::observer::{Observer, Progress, stops};
+use crate::outcome::Outcome;
 use crate::validate::{at_least_one, from_zero};
 
 /// Rows of a product that one thread computes at a time: the result does not depend on threads.
@@ -55,12 +57,9 @@ pub struct Matching {
     pub cost: f64,
     /// E of every plan from the start on: it never rises.
     pub trace: Vec<f64>,
-    /// True if the stop test was met.
-    pub converged: bool,
-    /// True if the observer stopped the descent.
-    pub interrupted: bool,
-    /// Seconds in the solver.
-    pub seconds: f64,
+    /// How the descent ended: iterations are its steps, the tolerance is that of the relative fall of the
+    /// objective.
+    pub outcome: Outcome,
 }
 
 /// A plan between two spaces that makes
@@ -250,10 +249,12 @@ impl Sides<'_> {
         Ok(Matching {
             plan,
             cost: cost.max(0.0),
+            outcome: Outcome {
+                converged: converged && !interrupted,
+                interrupted,
+                ..Outcome::new(&Engine::cpu(), begin, trace.len() - 1, control.tolerance)
+            },
             trace,
-            converged: converged && !interrupted,
-            interrupted,
-            seconds: begin.elapsed().as_secs_f64(),
         })
     }
 
@@ -355,7 +356,7 @@ mod tests {
         for (seed, (n, m)) in [(9, 7), (5, 12), (8, 8)].into_iter().enumerate() {
             let (a, b) = (cloud(seed as u64, n), cloud(100 + seed as u64, m));
             let found = conditional_gradient(&a, &b, None, &Descent::default(), &mut ()).unwrap();
-            assert!(found.converged);
+            assert!(found.outcome.converged);
             assert!(
                 found.trace.windows(2).all(|pair| pair[1] <= pair[0] + 1e-15),
                 "{:?}",
@@ -404,7 +405,7 @@ mod tests {
         let (a, b) = (cloud(1, 10), cloud(2, 9));
         let mut stop = |_: &Progress| std::ops::ControlFlow::Break(());
         let found = conditional_gradient(&a, &b, None, &Descent::default(), &mut stop).unwrap();
-        assert!(found.interrupted && !found.converged && found.trace.len() == 2);
+        assert!(found.outcome.interrupted && !found.outcome.converged && found.trace.len() == 2);
     }
 
     #[test]

@@ -32,5 +32,5 @@ pub use grid_space::GridSpace;
 pub use plan::Terms;
 pub use problem::{Edge, Fused, Node, Problem, Space};
 pub use solution::Solution;
-pub use solve::{TracePoint, solve, solve_from};
+pub use solve::TracePoint;
 pub use transfer::{Transfer, propagate};

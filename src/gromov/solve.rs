@@ -17,6 +17,7 @@ use crate::linear::pace::RAN_AWAY;
 use crate::linear::tree::Forest;
 use crate::numeric::{check_residual, largest};
 use crate::observer::{Observer, Progress, stops};
+use crate::outcome::Outcome;
 
 /// Sweeps from one look at the marginals to the next.
 const CHECK_EVERY: usize = 10;
@@ -30,54 +31,77 @@ const STAGE_ITERATIONS: usize = 20;
 /// relaxation, are a cycle and not a solution.
 const CYCLE: f64 = 1.0;
 
-/// Solves a problem from every start, and returns what was found, the best first.
-///
-/// ```
-/// use gaspard::gromov::{Control, Problem, Space, solve};
-/// use gaspard::{Engine, Geometry, Law};
-/// use ndarray::{Array1, array};
-///
-/// // A triangle, and the same one with its corners in another order.
-/// let space = |d: ndarray::Array2<f64>| Space::new(Geometry::matrix(d)?, Array1::from_elem(3, 1.0 / 3.0));
-/// let mut problem = Problem::default();
-/// let a = problem.node(space(array![[0.0, 3.0, 4.0], [3.0, 0.0, 5.0], [4.0, 5.0, 0.0]])?, Law::Fixed);
-/// let b = problem.node(space(array![[0.0, 5.0, 3.0], [5.0, 0.0, 4.0], [3.0, 4.0, 0.0]])?, Law::Fixed);
-/// problem.edge(a, b, 1.0);
-/// let control = Control { seeds: 8, ..Control::new(0.05) };
-/// let best = solve(&problem, &control, &Engine::cpu(), &mut ())?.swap_remove(0);
-/// assert!(best.terms.transport() < 1e-3);
-/// assert!(best.plans[0][[0, 2]] > 0.33 && best.plans[0][[1, 0]] > 0.33);
-/// # Ok::<(), gaspard::Error>(())
-/// ```
-///
-/// # Errors
-/// [`crate::Error::Parameter`], [`crate::Error::Data`] and [`crate::Error::Shape`] for bad input,
-/// [`crate::Error::Limit`] for what does not fit, and any fault of the device.
-pub fn solve(
-    problem: &Problem,
-    control: &Control,
-    engine: &Engine,
-    observer: &mut dyn Observer,
-) -> Result<Vec<Solution>> {
-    run(problem, None, control, engine, observer)
-}
+impl Problem {
+    /// Solves the problem, and returns the best of what its starts led to.
+    ///
+    /// ```
+    /// use gaspard::gromov::{Control, Problem, Space};
+    /// use gaspard::{Engine, Geometry, Law};
+    /// use ndarray::{Array1, array};
+    ///
+    /// // A triangle, and the same one with its corners in another order.
+    /// let thirds = Array1::from_elem(3, 1.0 / 3.0);
+    /// let space = |d: ndarray::Array2<f64>| Space::new(Geometry::matrix(d)?, thirds.clone());
+    /// let mut problem = Problem::default();
+    /// let a = space(array![[0.0, 3.0, 4.0], [3.0, 0.0, 5.0], [4.0, 5.0, 0.0]])?;
+    /// let b = space(array![[0.0, 5.0, 3.0], [5.0, 0.0, 4.0], [3.0, 4.0, 0.0]])?;
+    /// let (a, b) = (problem.node(a, Law::Fixed), problem.node(b, Law::Fixed));
+    /// problem.edge(a, b, 1.0);
+    /// let best = problem.solve(&Control { seeds: 8, ..Control::new(0.05) }, &Engine::cpu())?;
+    /// assert!(best.terms.transport() < 1e-3);
+    /// assert!(best.plans[0][[0, 2]] > 0.33 && best.plans[0][[1, 0]] > 0.33);
+    /// # Ok::<(), gaspard::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::Error::Parameter`], [`crate::Error::Data`] and [`crate::Error::Shape`] for bad input,
+    /// [`crate::Error::Limit`] for what does not fit, and any fault of the device.
+    pub fn solve(&self, control: &Control, engine: &Engine) -> Result<Solution> {
+        self.solve_with(control, engine, &mut ())
+    }
 
-/// Goes on from a solution of the same problem, or of one that hardly differs, with its plans and
-/// potentials: one start, in place of those of `control`. At an annealing of more than 1, little
-/// is left of it.
-///
-/// # Errors
-/// As [`solve`], and [`crate::Error::Data`] or [`crate::Error::Shape`] for a solution that does not
-/// fit the problem or has no plans.
-pub fn solve_from(
-    problem: &Problem,
-    solution: &Solution,
-    control: &Control,
-    engine: &Engine,
-    observer: &mut dyn Observer,
-) -> Result<Solution> {
-    let mut solutions = run(problem, Some(solution), control, engine, observer)?;
-    Ok(solutions.swap_remove(0))
+    /// As [`Problem::solve`], under the eyes of an observer.
+    ///
+    /// # Errors
+    /// As [`Problem::solve`].
+    pub fn solve_with(
+        &self,
+        control: &Control,
+        engine: &Engine,
+        observer: &mut dyn Observer,
+    ) -> Result<Solution> {
+        Ok(self.solve_seeds(control, engine, observer)?.swap_remove(0))
+    }
+
+    /// Solves the problem from every start, and returns what each led to, the best first.
+    ///
+    /// # Errors
+    /// As [`Problem::solve`].
+    pub fn solve_seeds(
+        &self,
+        control: &Control,
+        engine: &Engine,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Solution>> {
+        run(self, None, control, engine, observer)
+    }
+
+    /// Goes on from a solution of the same problem, or of one that hardly differs, with its plans and
+    /// potentials: one start, in place of those of `control`. At an annealing of more than 1, little
+    /// is left of it.
+    ///
+    /// # Errors
+    /// As [`Problem::solve`], and [`crate::Error::Data`] or [`crate::Error::Shape`] for a solution that
+    /// does not fit the problem or has no plans.
+    pub fn solve_from(
+        &self,
+        start: &Solution,
+        control: &Control,
+        engine: &Engine,
+        observer: &mut dyn Observer,
+    ) -> Result<Solution> {
+        Ok(run(self, Some(start), control, engine, observer)?.swap_remove(0))
+    }
 }
 
 fn run(
@@ -392,15 +416,18 @@ impl Run<'_> {
                 potentials: potentials(self.problem, found, track.epsilon),
                 plans,
                 change: track.change,
-                converged: track.converged && track.epsilon == self.target,
+                outcome: Outcome {
+                    converged: track.converged && track.epsilon == self.target,
+                    interrupted: self.interrupted,
+                    iterations: track.iterations,
+                    tolerance: self.tolerance(),
+                    seconds,
+                    device: self.engine.description(),
+                },
                 reached_epsilon: track.epsilon == self.target,
                 cycling: !track.is_no_cycle(),
-                interrupted: self.interrupted,
-                iterations: track.iterations,
                 sweeps: self.sweeps,
                 trace: track.trace.clone(),
-                seconds,
-                device: self.engine.description(),
             });
         }
         Ok(solutions)

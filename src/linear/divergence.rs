@@ -22,13 +22,13 @@ impl Divergence {
     /// True if all three problems converged.
     pub fn converged(&self) -> bool {
         let parts = [&self.between, &self.self_a, &self.self_b];
-        parts.iter().all(|part| part.details().converged)
+        parts.iter().all(|part| part.outcome().converged)
     }
 
     /// True if any of the three was stopped.
     pub fn interrupted(&self) -> bool {
         let parts = [&self.between, &self.self_a, &self.self_b];
-        parts.iter().any(|part| part.details().interrupted)
+        parts.iter().any(|part| part.outcome().interrupted)
     }
 }
 

@@ -3,6 +3,7 @@
 mod barycenter;
 mod divergence;
 pub mod exact;
+mod iterate;
 mod law;
 pub(crate) mod pace;
 pub(crate) mod schedule;

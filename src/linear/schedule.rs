@@ -13,7 +13,7 @@ use crate::validate::{annealing, at_least_one, from_zero, positive};
 /// let b = Measure::uniform("b", array![[0.5], [2.0]])?;
 /// let control = Control { tolerance: Some(1e-9), max_iterations: 5000, ..Control::new(1.0) };
 /// let plan = Transport::between(&a, &b).epsilon(1.0).control(control).solve(&Engine::cpu())?;
-/// assert!(plan.details().converged);
+/// assert!(plan.outcome().converged);
 /// # Ok::<(), gaspard::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry, Measure, Side, Support};
 use crate::kernels::NOTHING;
 use crate::observer::Observer;
+use crate::outcome::Outcome;
 
 /// Entropic transport between two measures, balanced or not (Sinkhorn in the log domain).
 ///
@@ -137,7 +138,7 @@ impl<'a> Transport<'a> {
         let tree = self.tree()?;
         let control = self.resolved_control(&tree.edges[0].geometry);
         let sweeps = if self.is_mirrored() { Sweeps::Mirrored } else { Sweeps::InTurn };
-        let mut found = tree::solve_with(&[&tree], &control, sweeps, engine, observer)?;
+        let mut found = tree::solve_in(&[&tree], &control, sweeps, engine, observer)?;
         Ok(TransportSolution { tree: found.pop().expect("one problem, one solution") })
     }
 
@@ -156,7 +157,7 @@ impl<'a> Transport<'a> {
         let Some(first) = problems.first() else { return Ok(Vec::new()) };
         let control = first.resolved_control(&trees[0].edges[0].geometry);
         let solutions =
-            tree::solve_batch(&trees.iter().collect::<Vec<_>>(), &control, engine, observer)?;
+            Tree::solve_batch(&trees.iter().collect::<Vec<_>>(), &control, engine, observer)?;
         Ok(solutions.into_iter().map(|tree| TransportSolution { tree }).collect())
     }
 
@@ -250,6 +251,11 @@ impl TransportSolution {
     /// The marginals P 1 and P^T 1.
     pub fn marginals(&self) -> (&Array1<f64>, &Array1<f64>) {
         (&self.tree.marginals[0], &self.tree.marginals[1])
+    }
+
+    /// How the solve ended: iterations are sweeps, one update of each potential.
+    pub fn outcome(&self) -> &Outcome {
+        &self.tree.outcome
     }
 
     /// Everything that the solver knows.

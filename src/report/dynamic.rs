@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::record::thinned;
 use crate::dynamic::{Residuals, Solution, TracePoint};
+use crate::outcome::Outcome;
 
 /// The numbers of a dynamic solve, for densities of mean 1 on a box of volume 1: squared lengths.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,16 +23,9 @@ pub struct DynamicResults {
     pub residuals: Residuals,
     /// What is left of the divergence, beside steps times the largest density.
     pub divergence: f64,
-    /// Iterations done.
-    pub iterations: usize,
-    /// True if the stop test was met.
-    pub converged: bool,
-    /// True if the run was stopped from outside.
-    pub interrupted: bool,
-    /// Seconds in the solver.
-    pub seconds: f64,
-    /// The device that solved, in one line.
-    pub device: String,
+    /// How the solve ended: the tolerance is that of the residuals.
+    #[serde(flatten)]
+    pub outcome: Outcome,
     /// The way there; of long runs about a thousand points of it.
     pub trace: Vec<TracePoint>,
 }
@@ -45,11 +39,7 @@ impl From<&Solution> for DynamicResults {
             upper_bound: solution.upper_bound,
             residuals: solution.residuals,
             divergence: solution.divergence,
-            iterations: solution.iterations,
-            converged: solution.converged,
-            interrupted: solution.interrupted,
-            seconds: solution.seconds,
-            device: solution.device.clone(),
+            outcome: solution.outcome.clone(),
             trace: thinned(&solution.trace),
         }
     }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::record::thinned;
-use crate::engine::Engine;
 use crate::gromov::{FreeSupportSolution, Solution, TracePoint};
+use crate::outcome::Outcome;
 
 /// The numbers of a Gromov-Wasserstein solve, in squared distances times squared mass.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,24 +31,19 @@ pub struct GromovResults {
     /// How far the plan is from the one before, in L1, for a mass of 1: a bound. On a free support,
     /// the relative change of the barycenter.
     pub change: f64,
-    /// True if the stop test was met.
-    pub converged: bool,
+    /// How the solve ended: iterations are `outer_iterations`, seconds those for all starts together.
+    #[serde(flatten)]
+    pub outcome: Outcome,
     /// False if the run ended before annealing had come down to the epsilon asked for.
     pub reached_epsilon: bool,
     /// True if the iteration goes to and fro between two plans.
     pub cycling: bool,
-    /// True if the run was stopped from outside.
-    pub interrupted: bool,
     /// The entropic strength of the plan.
     pub epsilon: f64,
     /// The seed of the start that these results are from.
     pub seed: u64,
     /// Objective, transport and seed of every start, the best first.
     pub starts: Vec<StartRecord>,
-    /// Seconds in the solver, for all starts together.
-    pub seconds: f64,
-    /// The device that solved, in one line.
-    pub device: String,
     /// The way there; of long runs about a thousand points of it.
     pub trace: Vec<TracePoint>,
 }
@@ -74,7 +69,7 @@ impl GromovResults {
             seed: solution.seed,
             total: solution.terms.total(),
             transport: solution.terms.transport(),
-            converged: solution.converged,
+            converged: solution.outcome.converged,
         };
         Some(Self {
             transport: best.terms.transport(),
@@ -84,35 +79,28 @@ impl GromovResults {
             marginal: best.terms.marginal,
             total: best.terms.total(),
             mass: best.mass,
-            outer_iterations: best.iterations,
+            outer_iterations: best.outcome.iterations,
             sweeps: best.sweeps,
             change: best.change,
-            converged: best.converged,
+            outcome: best.outcome.clone(),
             reached_epsilon: best.reached_epsilon,
             cycling: best.cycling,
-            interrupted: best.interrupted,
             epsilon: best.epsilon,
             seed: best.seed,
             starts: solutions.iter().map(start).collect(),
-            seconds: best.seconds,
-            device: best.device.clone(),
             trace: thinned(&best.trace),
         })
     }
 
     /// The results of several starts on a free support, at this epsilon (0 where plans are exact),
     /// the best first; `None` for none.
-    pub fn of_free_support(
-        solutions: &[FreeSupportSolution],
-        epsilon: f64,
-        engine: &Engine,
-    ) -> Option<Self> {
+    pub fn of_free_support(solutions: &[FreeSupportSolution], epsilon: f64) -> Option<Self> {
         let best = solutions.first()?;
         let start = |solution: &FreeSupportSolution| StartRecord {
             seed: solution.seed,
             total: solution.terms.total(),
             transport: solution.loss(),
-            converged: solution.converged,
+            converged: solution.outcome.converged,
         };
         Some(Self {
             transport: best.loss(),
@@ -122,18 +110,19 @@ impl GromovResults {
             marginal: 0.0,
             total: best.terms.total(),
             mass: 1.0,
-            outer_iterations: best.iterations,
+            outer_iterations: best.outcome.iterations,
             sweeps: solutions.iter().map(|solution| solution.steps).sum(),
             change: best.change,
-            converged: best.converged,
+            outcome: Outcome {
+                interrupted: solutions.iter().any(|solution| solution.outcome.interrupted),
+                seconds: solutions.iter().map(|solution| solution.outcome.seconds).sum(),
+                ..best.outcome.clone()
+            },
             reached_epsilon: true,
             cycling: false,
-            interrupted: solutions.iter().any(|solution| solution.interrupted),
             epsilon,
             seed: best.seed,
             starts: solutions.iter().map(start).collect(),
-            seconds: solutions.iter().map(|solution| solution.seconds).sum(),
-            device: engine.description(),
             trace: thinned(&best.trace),
         })
     }

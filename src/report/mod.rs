@@ -2,7 +2,9 @@
 
 pub mod animation;
 pub mod curves;
+pub mod delays;
 pub mod dynamic;
+pub mod flat;
 pub mod gromov;
 pub mod heatmap;
 mod letters;

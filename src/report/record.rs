@@ -14,6 +14,7 @@ use crate::engine::{DeviceKind, Engine};
 use crate::error::Result;
 use crate::linear::BarycenterSolution;
 use crate::linear::tree::TreeSolution;
+use crate::outcome::Outcome;
 
 /// About how many points of a trace are kept.
 const TRACE: usize = 1000;
@@ -35,24 +36,15 @@ pub struct Results {
     pub mass: f64,
     /// How far the marginals are from where their laws want them: L1, for a mass of 1.
     pub marginal_error: f64,
-    /// The marginal error to stop at.
-    pub tolerance: f64,
-    /// True if the stop test was met at the target epsilon.
-    pub converged: bool,
-    /// True if the run was stopped from outside.
-    pub interrupted: bool,
-    /// Sweeps, or pivots where the method is exact.
-    pub iterations: usize,
+    /// How the solve ended: iterations are sweeps, or pivots where the method is exact.
+    #[serde(flatten)]
+    pub outcome: Outcome,
     /// The entropic strength that the results belong to, in the units of the cost.
     pub epsilon: f64,
     /// False if the run ended before annealing had come down to the epsilon asked for.
     pub reached_epsilon: bool,
     /// True if marginals and values were evaluated in double precision.
     pub evaluated_in_f64: bool,
-    /// Seconds in the solver.
-    pub seconds: f64,
-    /// The device that solved, in one line.
-    pub device: String,
     /// (iteration, residual) at the stop tests of the final epsilon; of long runs about a thousand
     /// of them, the last one included.
     pub trace: Vec<(usize, f64)>,
@@ -68,27 +60,17 @@ impl From<&TreeSolution> for Results {
             dual: solution.terms.dual,
             mass: solution.mass,
             marginal_error: solution.marginal_error,
-            tolerance: solution.tolerance,
-            converged: solution.converged,
-            interrupted: solution.interrupted,
-            iterations: solution.iterations,
+            outcome: solution.outcome.clone(),
             epsilon: solution.epsilon,
             reached_epsilon: solution.reached_epsilon,
             evaluated_in_f64: solution.evaluated_in_f64,
-            seconds: solution.seconds,
-            device: solution.engine.description(),
             trace: thinned(&solution.trace),
         }
     }
 }
 
-impl Results {
-    /// The results of a barycenter that was asked for at this epsilon.
-    pub fn of_barycenter(
-        solution: &BarycenterSolution,
-        engine: &Engine,
-        target_epsilon: f64,
-    ) -> Self {
+impl From<&BarycenterSolution> for Results {
+    fn from(solution: &BarycenterSolution) -> Self {
         Self {
             value: solution.terms.total(),
             linear: solution.terms.linear,
@@ -97,15 +79,10 @@ impl Results {
             dual: solution.terms.dual,
             mass: solution.weights.sum(),
             marginal_error: solution.marginal_error,
-            tolerance: solution.tolerance,
-            converged: solution.converged,
-            interrupted: solution.interrupted,
-            iterations: solution.iterations,
+            outcome: solution.outcome.clone(),
             epsilon: solution.epsilon,
-            reached_epsilon: solution.epsilon == target_epsilon,
+            reached_epsilon: solution.reached_epsilon,
             evaluated_in_f64: solution.evaluated_in_f64,
-            seconds: solution.seconds,
-            device: engine.description(),
             trace: thinned(&solution.trace),
         }
     }

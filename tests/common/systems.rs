@@ -6,7 +6,7 @@ use gaspard::dynamic::{self, Form, Method};
 use gaspard::flat::neural::Training;
 use gaspard::flat::{Cloud, Sinkhorn};
 use gaspard::gromov::{self, Space};
-use gaspard::linear::tree::{self, Tree};
+use gaspard::linear::tree::Tree;
 use gaspard::{Barycenter, Control, Cost, Engine, Geometry, Law, Measure, Result, Transport};
 use ndarray::{Array1, Array2, ArrayD, IxDyn, array};
 
@@ -74,7 +74,7 @@ fn tree(engine: &Engine) -> Result<Vec<f64>> {
         let (here, there) = (cloud(count, phase), cloud(6, 0.0));
         problem.edge(leaf, centre, Geometry::points(here, there, Cost::Euclidean)?);
     }
-    let solved = tree::solve(&problem, &control(), engine, &mut ())?;
+    let solved = problem.solve(&control(), engine)?;
     Ok(solved.marginals.iter().flatten().copied().collect())
 }
 
@@ -98,7 +98,7 @@ fn gromov(problem: &gromov::Problem, engine: &Engine) -> Result<Vec<f64>> {
         plans: true,
         ..gromov::Control::new(0.05)
     };
-    let solutions = gromov::solve(problem, &control, engine, &mut ())?;
+    let solutions = problem.solve_seeds(&control, engine, &mut ())?;
     Ok(solutions[0].marginals.iter().flatten().copied().collect())
 }
 
@@ -135,7 +135,7 @@ fn dynamic(form: Form, method: Method, engine: &Engine) -> Result<Vec<f64>> {
         method,
         ..dynamic::Control::default()
     };
-    let solved = dynamic::solve(&problem, &control, engine, &mut ())?;
+    let solved = problem.solve(&control, engine)?;
     Ok(solved.density.iter().copied().collect())
 }
 
@@ -178,7 +178,7 @@ fn sound(engine: &Engine) -> Result<Vec<f64>> {
     }
     let start = Start::Given(vec![array![[0.0, 1.0], [0.0, -1.5]]]);
     let problem = Separation::new(&heard, 2)?.start(start).epsilons([1.0]).max_lag(4.0);
-    let problem = problem.inner_iterations(2).outer_iterations(2).mask_iterations(3);
+    let problem = problem.inner_iterations(2).max_iterations(2).mask_iterations(3);
     let solved = problem.solve(engine)?;
     Ok(solved.delays.iter().chain(solved.masks.iter().flatten()).copied().collect())
 }

@@ -30,7 +30,7 @@ fn coupled_grids_find_the_oracle_values() {
         let problem = example.problem([24, 24], 16, Form::Coupled, beta).unwrap();
         let control = Control { sigma: 0.3, max_iterations: 4000, ..Control::default() };
         let solution = run(&problem, &control, &Engine::cpu());
-        assert!(solution.converged, "{:?}", solution.residuals);
+        assert!(solution.outcome.converged, "{:?}", solution.residuals);
         assert!((solution.total / total - 1.0).abs() < 1e-2, "{}", solution.total);
         assert!((solution.costs[0] / first - 1.0).abs() < 2e-2, "{:?}", solution.costs);
         // It falls with the residual of the coupling, which is 1e-3 of a density with long tails.
@@ -59,7 +59,7 @@ fn a_space_tied_to_itself_doubles_the_cost() {
     for engine in engines() {
         let one = run(&alone, &tight(), &engine);
         let two = run(&tied, &tight(), &engine);
-        assert!(two.converged, "{engine:?}: {:?}", two.residuals);
+        assert!(two.outcome.converged, "{engine:?}: {:?}", two.residuals);
         assert!((two.costs[1] / two.costs[0] - 1.0).abs() < 2e-3, "{:?}", two.costs);
         assert!((two.total / (2.0 * one.total) - 1.0).abs() < 1e-3, "{} {}", two.total, one.total);
         assert!(distance(&two.density, &one.density) < 2e-2);
@@ -163,9 +163,9 @@ fn a_solve_is_stopped_at_its_start() {
             _ => std::ops::ControlFlow::Continue(()),
         }
     };
-    let solution = gaspard::dynamic::solve(&problem, &control, &Engine::cpu(), &mut once).unwrap();
-    assert!(solution.interrupted && !solution.converged);
-    assert_eq!(solution.iterations, 1);
+    let solution = problem.solve_with(&control, &Engine::cpu(), &mut once).unwrap();
+    assert!(solution.outcome.interrupted && !solution.outcome.converged);
+    assert_eq!(solution.outcome.iterations, 1);
     // And a cost that was cut short is none.
     let cells = problem.domain().cells().to_vec();
     let map = Map::scaling(&Domain::new(&cells, 6).unwrap(), 2.0).unwrap();
@@ -204,7 +204,7 @@ fn what_frames_cannot_be_is_refused() {
     let coupled = Form::Coupled.space(map.clone(), None).unwrap();
     let both = tied.space(coupled, 1.0).unwrap();
     let control = Control { method: Method::Pdfp, ..Control::default() };
-    let refused = gaspard::dynamic::solve(&both, &control, &Engine::cpu(), &mut ());
+    let refused = both.solve(&control, &Engine::cpu());
     assert!(matches!(refused, Err(Error::Parameter { .. })));
     let constant = Map::from_fn(&domain, |_| vec![1.0]).unwrap();
     assert!(matches!(Form::Coupled.space(constant, None), Err(Error::Data { .. })));

@@ -122,7 +122,7 @@ fn douglas_and_rachford_find_the_same_motion() {
     let problem = problem.space(Space::particles(hill.clone()), beta).unwrap();
     let control = Control { tolerance: 1e-7, max_iterations: 20_000, ..Control::default() };
     let solution = run(&problem, &control, &Engine::cpu());
-    assert!(solution.converged, "{:?}", solution.residuals);
+    assert!(solution.outcome.converged, "{:?}", solution.residuals);
 
     let [start, end] = [&from, &to].map(|ends| ends.iter().copied().collect::<Vec<_>>());
     let (matrix, right) = constraints(&start, &end);

@@ -3,7 +3,6 @@
 use gaspard::dynamic::paper::Example;
 use gaspard::dynamic::{
     Checkpoint, Control, Domain, Form, Frames, Law, Map, Method, Places, Problem, Solution, Space,
-    solve_from,
 };
 use gaspard::{Engine, Error};
 
@@ -21,7 +20,7 @@ fn solve(
         last = Some(checkpoint.clone());
         Ok(())
     };
-    let solution = solve_from(problem, control, engine, &mut (), from, Some(&mut keep)).unwrap();
+    let solution = problem.solve_from(from, control, engine, &mut (), Some(&mut keep)).unwrap();
     (solution, last.expect("one is kept in the end"))
 }
 
@@ -55,7 +54,7 @@ fn a_checkpoint_leads_to_the_same_bits() {
             let first = Control { max_iterations: 23, ..control.clone() };
             let (_, checkpoint) = solve(&problem, &first, &engine, None);
             let (rest, _) = solve(&problem, &control, &engine, Some(&checkpoint));
-            assert_eq!(rest.iterations, 37);
+            assert_eq!(rest.outcome.iterations, 37);
             assert_eq!(rest.density, whole.density, "{name} {engine:?}");
             assert_eq!(rest.momenta, whole.momenta, "{name} {engine:?}");
             assert_eq!(rest.costs, whole.costs, "{name} {engine:?}");
@@ -71,7 +70,7 @@ fn checkpoints_of_something_else_are_refused() {
     let (_, particles, control) = all.remove(0);
     let (_, checkpoint) = solve(&particles, &control, &Engine::cpu(), None);
     let refused = |problem: &Problem, checkpoint: &Checkpoint| {
-        let found = solve_from(problem, &control, &Engine::cpu(), &mut (), Some(checkpoint), None);
+        let found = problem.solve_from(Some(checkpoint), &control, &Engine::cpu(), &mut (), None);
         matches!(found, Err(Error::Data { .. }))
     };
     assert!(refused(&coupled, &checkpoint));
@@ -93,7 +92,7 @@ fn checkpoints_of_something_else_are_refused() {
     let control = Control { method: Method::Yan, warm_iterations: 0, ..fixed(2, 0.2) };
     let (_, checkpoint) = solve(&here, &control, &Engine::cpu(), None);
     let resume = |problem: &Problem, checkpoint: &Checkpoint| {
-        solve_from(problem, &control, &Engine::cpu(), &mut (), Some(checkpoint), None)
+        problem.solve_from(Some(checkpoint), &control, &Engine::cpu(), &mut (), None)
     };
     assert!(resume(&here, &checkpoint).is_ok());
     assert!(matches!(resume(&there, &checkpoint), Err(Error::Data { .. })));

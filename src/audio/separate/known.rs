@@ -1,5 +1,7 @@
 //! Known methods, for the whole of a recording at once.
 
+use std::time::Instant;
+
 use ndarray::{Array1, Axis};
 
 use super::options::Method;
@@ -8,10 +10,16 @@ use super::separated::Separated;
 use super::separator::Job;
 use crate::audio::baselines::{Fdica, Mnmf, delay_and_sum, gcc_phat};
 use crate::audio::{DelaySearch, spectrogram};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
+use crate::outcome::Outcome;
 
-pub(super) fn separated(job: &Job<'_>, observer: &mut dyn Observer) -> Result<Separated> {
+pub(super) fn separated(
+    job: &Job<'_>,
+    observer: &mut dyn Observer,
+    begin: Instant,
+) -> Result<Separated> {
     let (recording, sources) = (job.recording, job.separator.sources);
     // Frames that overlap enough to be changed.
     let stft = job.stft.with_hop((job.stft.window() / 4).max(1))?;
@@ -56,6 +64,9 @@ pub(super) fn separated(job: &Job<'_>, observer: &mut dyn Observer) -> Result<Se
         spectrograms,
         noise: Array1::zeros(job.stft.frequencies()),
         filter: None,
-        interrupted: observer.interrupted(),
+        outcome: Outcome {
+            interrupted: observer.interrupted(),
+            ..Outcome::new(&Engine::cpu(), begin, 0, 0.0)
+        },
     })
 }

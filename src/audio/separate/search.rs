@@ -11,6 +11,7 @@ use crate::audio::transport::{Seed, Separation, Solution, TracePoint};
 use crate::audio::{delays, noise, spectrogram};
 use crate::error::{Error, Result};
 use crate::observer::Observer;
+use crate::outcome::Outcome;
 
 /// Blocks that delays are found from, the loudest ones.
 const MOST_BLOCKS: usize = 8;
@@ -49,10 +50,9 @@ pub struct Search {
     pub seeds: Vec<Seed>,
     /// The steps of the best descent.
     pub trace: Vec<TracePoint>,
-    /// The delays stopped moving.
-    pub converged: bool,
-    /// The observer stopped the search.
-    pub interrupted: bool,
+    /// How the search ended: iterations are steps of the best descent, the tolerance is that of how far
+    /// delays move, in frames.
+    pub outcome: Outcome,
 }
 
 /// The objective over the delays of two sources, or of one, at a microphone; all others are where they
@@ -206,6 +206,14 @@ impl Heard {
             Method::Robust => problem(job, &spectrograms)?.inner_iterations(INNER),
             _ => problem(job, &spectrograms)?,
         };
+        let problem = match job.separator.max_iterations {
+            Some(iterations) => problem.max_iterations(iterations),
+            None => problem,
+        };
+        let problem = match job.separator.tolerance {
+            Some(frames) => problem.tolerance(frames),
+            None => problem,
+        };
         // Masks are made later, of spectrograms less cleaned.
         Ok(problem
             .start(job.separator.start.clone())
@@ -264,8 +272,7 @@ impl Search {
             gap: solution.gap,
             seeds: solution.seeds,
             trace: solution.trace,
-            converged: solution.converged,
-            interrupted: solution.interrupted,
+            outcome: solution.outcome,
         }
     }
 

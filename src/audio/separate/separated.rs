@@ -7,6 +7,7 @@ use super::search::Delays;
 use crate::audio::recording::Recording;
 use crate::audio::stft::Stft;
 use crate::error::Result;
+use crate::outcome::Outcome;
 
 /// Sources as microphone 1 hears them.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +28,9 @@ pub struct Separated {
     pub noise: Array1<f64>,
     /// The filter that made the sound; none of methods that have no choice.
     pub filter: Option<Filter>,
-    /// The observer stopped the separation.
-    pub interrupted: bool,
+    /// How the separation ended: of transport, converged, iterations and tolerance are those of the search
+    /// of the delays; seconds are those of all of it.
+    pub outcome: Outcome,
 }
 
 impl Separated {

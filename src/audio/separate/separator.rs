@@ -1,5 +1,7 @@
 //! What is asked for, and the way through.
 
+use std::time::Instant;
+
 use super::blocks::Blocks;
 use super::options::{Filter, Method, NoiseLevel};
 use super::search::{self, Delays, Landscape, Search};
@@ -51,6 +53,8 @@ pub struct Separator {
     pub(super) max_lag: f64,
     pub(super) start: Start,
     pub(super) plan: Plan,
+    pub(super) tolerance: Option<f64>,
+    pub(super) max_iterations: Option<usize>,
     pub(super) delay_rate: Option<u32>,
     pub(super) block: f64,
     pub(super) seed: u64,
@@ -78,6 +82,8 @@ impl Separator {
             max_lag: 0.3,
             start: Start::Grid { step: None, top: Self::starts(sources) },
             plan: Plan::default(),
+            tolerance: None,
+            max_iterations: None,
             delay_rate: None,
             block: 8.0,
             seed: 0,
@@ -91,61 +97,85 @@ impl Separator {
     }
 
     /// How sources are separated.
+    #[must_use]
     pub fn method(self, method: Method) -> Self {
         Self { method, ..self }
     }
 
     /// How sound is made.
+    #[must_use]
     pub fn filter(self, filter: Filter) -> Self {
         Self { filter, ..self }
     }
 
     /// What is known of the noise: that it is white by default, nothing with [`Method::Paper`], which
     /// does not look at it.
+    #[must_use]
     pub fn noise(self, noise: NoiseLevel) -> Self {
         Self { noise: Some(noise), ..self }
     }
 
     /// Who gets what belongs to no source; nobody by default.
+    #[must_use]
     pub fn remainder(self, remainder: Remainder) -> Self {
         Self { remainder, ..self }
     }
 
     /// Whether delays are refined to a fraction of a sample. They are by default, but for
     /// [`Method::Paper`].
+    #[must_use]
     pub fn refine(self, refine: bool) -> Self {
         Self { refine: Some(refine), ..self }
     }
 
     /// No delay is further from zero than so many seconds; 0.3 by default.
+    #[must_use]
     pub fn max_lag(self, seconds: f64) -> Self {
         Self { max_lag: seconds, ..self }
     }
 
     /// Where the search of the delays starts, in frames of 25 ms; by default from the best
     /// [`Separator::starts`] sets of lags of a grid.
+    #[must_use]
     pub fn start(self, start: Start) -> Self {
         Self { start, ..self }
     }
 
     /// How plans are found while delays are searched for.
+    #[must_use]
     pub fn plan(self, plan: Plan) -> Self {
         Self { plan, ..self }
+    }
+
+    /// Stop the search of the delays when none moves by more frames of 25 ms in a step; 0.001 by default.
+    #[must_use]
+    pub fn tolerance(self, frames: f64) -> Self {
+        Self { tolerance: Some(frames), ..self }
+    }
+
+    /// Stop the search of the delays after so many steps at each epsilon at the latest; 12 by default.
+    /// The best of all starts may take four times as many at the last one.
+    #[must_use]
+    pub fn max_iterations(self, iterations: usize) -> Self {
+        Self { max_iterations: Some(iterations), ..self }
     }
 
     /// Samples per second that delays are searched at, by default those of the recording. Most of what
     /// speech tells of delays is below 4 kHz, and at 8000 the search is faster. Masks and sound are made
     /// at the rate of the recording.
+    #[must_use]
     pub fn delay_rate(self, rate: u32) -> Self {
         Self { delay_rate: Some(rate), ..self }
     }
 
     /// Recordings longer than so many seconds are worked through in blocks; 8 by default.
+    #[must_use]
     pub fn block(self, seconds: f64) -> Self {
         Self { block: seconds, ..self }
     }
 
     /// The seed of [`Method::Mnmf`].
+    #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
@@ -169,10 +199,11 @@ impl Separator {
         engine: &Engine,
         observer: &mut dyn Observer,
     ) -> Result<Separated> {
+        let begin = Instant::now();
         let observer = &mut Latched::new(observer);
         let job = self.job(recording, engine)?;
         if !self.is_transport() {
-            return known::separated(&job, observer);
+            return known::separated(&job, observer, begin);
         }
         let search = search::search(&job, observer)?;
         let spectra = spectra::spectra(&job, &search, observer)?;
@@ -182,13 +213,23 @@ impl Separator {
             false => search.samples(&job),
         };
         let delays = Delays { samples, search: Some(search) };
-        signals::separated(&job, delays, spectra, masked, observer)
+        let mut separated = signals::separated(&job, delays, spectra, masked, observer)?;
+        separated.outcome.seconds = begin.elapsed().as_secs_f64();
+        Ok(separated)
     }
 
     /// Only the delays, by transport.
     ///
     /// # Errors
     /// As [`Separator::separate`]; [`Error::Parameter`] for a method without transport.
+    pub fn delays(&self, recording: &Recording, engine: &Engine) -> Result<Delays> {
+        self.delays_with(recording, engine, &mut ())
+    }
+
+    /// [`Separator::delays`], watched.
+    ///
+    /// # Errors
+    /// As [`Separator::delays`].
     pub fn delays_with(
         &self,
         recording: &Recording,
@@ -210,7 +251,7 @@ impl Separator {
     /// The objective of the delay search around delays that were found.
     ///
     /// # Errors
-    /// As [`Separator::delays_with`]; [`Error::Parameter`] where there is no such microphone other than
+    /// As [`Separator::delays`]; [`Error::Parameter`] where there is no such microphone other than
     /// the first, counted from 0.
     pub fn landscape(
         &self,

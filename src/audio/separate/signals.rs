@@ -37,12 +37,15 @@ pub(super) fn separated(
         }
         Filter::Auto | Filter::Mask => (masked, observer.interrupted()),
     };
+    let search = delays.search.as_ref().expect("transport searches");
+    let mut outcome = search.outcome.clone();
+    outcome.interrupted |= stopped;
     Ok(Separated {
         rate: job.recording.rate(),
         stft: job.stft,
         signals,
         filter: Some(filter),
-        interrupted: stopped || delays.search.as_ref().is_some_and(|search| search.interrupted),
+        outcome,
         delays: Some(delays),
         masks: spectra.masks,
         spectrograms: spectra.spectrograms,

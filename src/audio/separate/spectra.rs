@@ -38,7 +38,7 @@ pub(super) fn spectra(job: &Job<'_>, search: &Search, observer: &dyn Observer) -
             .axis_iter(Axis(0))
             .map(|power| noise::subtracted(power, spectra.noise.view(), 1.0))
             .collect::<Result<_>>()?;
-        let masks = masks(job, search, &cleaned)?;
+        let masks = masks(job, search, &cleaned, observer)?;
         let powers =
             spectrogram::sources(masks.view(), cleaned[0].view(), Remainder::Dropped, 1.0)?;
         let first = job.blocks.range(block).start / job.stft.hop();
@@ -57,7 +57,12 @@ pub(super) fn spectra(job: &Job<'_>, search: &Search, observer: &dyn Observer) -
 }
 
 /// The shares of the sources in a block at microphone 1.
-fn masks(job: &Job<'_>, search: &Search, cleaned: &[Array2<f64>]) -> Result<Array3<f64>> {
+fn masks(
+    job: &Job<'_>,
+    search: &Search,
+    cleaned: &[Array2<f64>],
+    observer: &dyn Observer,
+) -> Result<Array3<f64>> {
     let sources = job.separator.sources;
     let (frequencies, frames) = cleaned[0].dim();
     let even = Array3::from_elem((sources, frequencies, frames), 1.0 / sources as f64);
@@ -67,7 +72,7 @@ fn masks(job: &Job<'_>, search: &Search, cleaned: &[Array2<f64>]) -> Result<Arra
     }
     let most = (frames as f64 - 1.0).max(1.0);
     let separation = problem(job, cleaned)?.max_lag(most);
-    let solution = separation.separate_at(&search.frames, job.engine)?;
+    let solution = separation.separate_at_with(&search.frames, job.engine, observer)?;
     let mut masks = solution.masks.into_iter().next().expect("there are microphones");
     if job.separator.remainder == Remainder::Shared && job.separator.method == Method::Robust {
         let sums = masks.sum_axis(Axis(0));

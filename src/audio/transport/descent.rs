@@ -1,5 +1,7 @@
 //! Block coordinate descent: plans for given delays, and the best delays for given plans.
 
+use std::time::Instant;
+
 use super::options::{Options, Plan};
 use super::planner::{Delays, Planner, Report};
 use super::solution::{SAME, TracePoint};
@@ -7,9 +9,7 @@ use crate::error::Result;
 use crate::numeric::{check_residual, larger, largest};
 use crate::observer::{Observer, Progress, stops};
 
-/// Frames that no delay moves any more when a descent is done.
-const STILL: f64 = 1e-3;
-/// The same while there is a smaller epsilon to come.
+/// Frames that no delay moves any more when a descent has done with an epsilon that is not the last.
 const NEARLY_STILL: f64 = 1e-2;
 
 /// So many times more steps at the last epsilon are left to the best descent of a scene.
@@ -33,14 +33,15 @@ impl Descent {
     }
 
     /// Takes the best delays for a plan; how far they moved.
-    fn follow(&mut self, report: &Report, epsilon: f64, furthest: f64) -> f64 {
+    fn follow(&mut self, report: &Report, epsilon: f64, furthest: f64, seconds: f64) -> f64 {
         let next = report.delays(&self.delays, furthest);
         let moved = next.iter().zip(&self.delays).map(|(new, old)| (new - old).abs());
         let moved = largest(moved);
         self.cost = report.cost(&next);
         self.delays = next;
         let objective = report.objective;
-        self.trace.push(TracePoint { epsilon, objective, cost: self.cost });
+        let iteration = self.trace.len() + 1;
+        self.trace.push(TracePoint { iteration, seconds, epsilon, objective, cost: self.cost });
         moved
     }
 }
@@ -55,21 +56,22 @@ pub(super) fn descend(
     observer: &mut dyn Observer,
 ) -> Result<bool> {
     let stages: &[f64] = if options.plan == Plan::Exact { &[0.0] } else { &options.epsilons };
+    let begin = Instant::now();
     let mut steps = 0;
     let mut interrupted = false;
     let mut leaders: Vec<usize> = (0..descents.len()).collect();
     'stages: for (stage, &epsilon) in stages.iter().enumerate() {
         planner.begin(epsilon)?;
         let last = stage + 1 == stages.len();
-        let still = if last { STILL } else { NEARLY_STILL };
+        let still = if last { options.tolerance } else { NEARLY_STILL.max(options.tolerance) };
         if stage > 0 {
             join(descents, &mut leaders);
         }
         let leads = |(place, leader): (usize, &usize)| place == *leader;
         let mut running: Vec<bool> = leaders.iter().enumerate().map(leads).collect();
-        let limit = options.outer_iterations * if last { 1 + SETTLING } else { 1 };
+        let limit = options.max_iterations * if last { 1 + SETTLING } else { 1 };
         for step in 0..limit {
-            if step == options.outer_iterations {
+            if step == options.max_iterations {
                 rest_but_best(descents, &mut running);
                 if running.iter().all(|running| !running) {
                     break;
@@ -80,18 +82,19 @@ pub(super) fn descend(
                 .zip(&running)
                 .map(|(descent, running)| (descent.scene, running.then_some(&descent.delays[..])))
                 .collect();
-            let reports = planner.step(&plans)?;
+            let reports = planner.step(&plans, observer)?;
             steps += 1;
+            let seconds = begin.elapsed().as_secs_f64();
             let mut furthest = 0.0_f64;
             for ((descent, running), report) in descents.iter_mut().zip(&mut running).zip(reports) {
                 let Some(report) = report else { continue };
-                let moved = descent.follow(&report, epsilon, largest);
-                *running = moved >= still;
+                let moved = descent.follow(&report, epsilon, largest, seconds);
+                *running = moved > still;
                 descent.converged = last && !*running;
                 furthest = larger(furthest, moved);
             }
             let left = running.iter().filter(|running| **running).count();
-            let iterations = (stages.len() + SETTLING) * options.outer_iterations;
+            let iterations = (stages.len() + SETTLING) * options.max_iterations;
             let progress = Progress {
                 epsilon: (options.plan == Plan::Entropic).then_some(epsilon),
                 cost: descents.iter().map(|descent| descent.cost).reduce(f64::min),

@@ -10,6 +10,7 @@ use crate::kernels::audio::lag_profile::LagProfile;
 use crate::kernels::audio::star_sinkhorn::{messages, star_sinkhorn};
 use crate::kernels::audio::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Rounds};
 use crate::linear::Law;
+use crate::observer::Observer;
 
 /// Plans between two microphones have one kernel for all sources together, those of more
 /// microphones one for every source and leaf.
@@ -169,7 +170,11 @@ impl Planner for Entropic<'_> {
         Ok(())
     }
 
-    fn step(&mut self, plans: &[(usize, Option<&[f64]>)]) -> Result<Vec<Option<Report>>> {
+    fn step(
+        &mut self,
+        plans: &[(usize, Option<&[f64]>)],
+        _: &dyn Observer,
+    ) -> Result<Vec<Option<Report>>> {
         let mut stage = self.stage.take().expect("a stage has begun");
         let rows_per_plan = self.rows_per_plan();
         let mut rows = Vec::with_capacity(plans.len() * rows_per_plan);

@@ -6,6 +6,7 @@ use super::planner::{Planner, Report};
 use super::scene::Scene;
 use crate::error::Result;
 use crate::linear::exact::exact;
+use crate::observer::Observer;
 
 /// Costs that differ by less than this, in squared frames, are the same: the mass is shared.
 const TIE: f64 = 1e-9;
@@ -66,9 +67,13 @@ impl Planner for Exact<'_> {
         Ok(())
     }
 
-    fn step(&mut self, plans: &[(usize, Option<&[f64]>)]) -> Result<Vec<Option<Report>>> {
+    fn step(
+        &mut self,
+        plans: &[(usize, Option<&[f64]>)],
+        observer: &dyn Observer,
+    ) -> Result<Vec<Option<Report>>> {
         let report = |&(scene, delays): &(usize, Option<&[f64]>)| {
-            let Some(delays) = delays else { return Ok(None) };
+            let Some(delays) = delays.filter(|_| !observer.interrupted()) else { return Ok(None) };
             let mut moments = vec![[0.0; 3]; delays.len()];
             let mut unmoved = 0.0;
             for (plan, mass) in self.plans(scene, delays)?.iter().zip(&self.scenes[scene].masses) {

@@ -34,4 +34,3 @@ mod solve;
 pub use options::{Plan, Start, Weights};
 pub use separation::Separation;
 pub use solution::{Noise, Seed, Solution, TracePoint};
-pub use solve::solve_batch;

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use crate::error::{Error, Result};
 use crate::linear::Law;
-use crate::validate::{at_least_one, positive};
+use crate::validate::{at_least_one, from_zero, positive};
 
 /// Where the descent of the delays starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +72,8 @@ pub(super) struct Options {
     pub power: f64,
     pub plan: Plan,
     pub inner_iterations: usize,
-    pub outer_iterations: usize,
+    pub max_iterations: usize,
+    pub tolerance: f64,
     pub mask_iterations: usize,
 }
 
@@ -92,7 +93,8 @@ impl Default for Options {
             power: 1.0,
             plan: Plan::Entropic,
             inner_iterations: 30,
-            outer_iterations: 12,
+            max_iterations: 12,
+            tolerance: 1e-3,
             mask_iterations: 150,
         }
     }
@@ -133,7 +135,12 @@ impl Options {
             }
         }
         at_least_one("inner-iterations", self.inner_iterations)?;
-        at_least_one("outer-iterations", self.outer_iterations)?;
+        at_least_one("max-iterations", self.max_iterations)?;
+        from_zero(
+            "tolerance",
+            self.tolerance,
+            "give the frames that delays move by, such as 0.001",
+        )?;
         at_least_one("mask-iterations", self.mask_iterations)?;
         if self.plan == Plan::Exact {
             self.validate_exact(microphones)?;

@@ -1,6 +1,7 @@
 //! What finds plans for given delays, and what is known of them.
 
 use crate::error::Result;
+use crate::observer::Observer;
 
 /// The delays of a plan: of every source at every microphone but the first, in frames.
 pub(super) type Delays = Vec<f64>;
@@ -10,9 +11,13 @@ pub(super) trait Planner {
     /// Starts anew at an epsilon.
     fn begin(&mut self, epsilon: f64) -> Result<()>;
 
-    /// The plans for the delays of each (scene, delays), not of those that are `None`. Between calls
-    /// of `begin`, a plan goes on from where it was.
-    fn step(&mut self, plans: &[(usize, Option<&[f64]>)]) -> Result<Vec<Option<Report>>>;
+    /// The plans for the delays of each (scene, delays), not of those that are `None`, nor of those that
+    /// an observer did not wait for. Between calls of `begin`, a plan goes on from where it was.
+    fn step(
+        &mut self,
+        plans: &[(usize, Option<&[f64]>)],
+        observer: &dyn Observer,
+    ) -> Result<Vec<Option<Report>>>;
 }
 
 /// What is known of a plan.

@@ -83,7 +83,7 @@ impl<'a> Scorer<'a> {
             planner.begin(EPSILON)?;
             let plans: Vec<_> =
                 candidates.iter().map(|(scene, delays)| (*scene, Some(&delays[..]))).collect();
-            for (score, report) in scores.iter_mut().zip(planner.step(&plans)?) {
+            for (score, report) in scores.iter_mut().zip(planner.step(&plans, observer)?) {
                 *score = report.map_or(f64::INFINITY, |report| report.objective);
             }
         }

@@ -6,6 +6,7 @@ use super::descent::Descent;
 use super::masks::Masks;
 use super::planner::Delays;
 use crate::error::{Error, Result};
+use crate::outcome::Outcome;
 
 /// Delays apart from one another by no more than this, in frames, are the same end point.
 pub(super) const SAME: f64 = 0.5;
@@ -33,12 +34,9 @@ pub struct Solution {
     /// By how much the next best end point that is another one costs more, relative to the cost of the
     /// best: small where delays are doubtful. None where all starts led to the same delays.
     pub gap: Option<f64>,
-    /// Steps of the descent.
-    pub iterations: usize,
-    /// The delays stopped moving.
-    pub converged: bool,
-    /// The observer stopped the solve.
-    pub interrupted: bool,
+    /// How the search of the delays ended: iterations are steps of the descent, the tolerance is that of
+    /// how far delays move, in frames. Seconds are those of the whole batch.
+    pub outcome: Outcome,
     /// How far the marginals of the plans that the masks are from were from what their laws want.
     pub residual: f64,
     pub(super) power: f64,
@@ -46,7 +44,12 @@ pub struct Solution {
 
 /// A step of the descent.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "io", derive(serde::Serialize))]
 pub struct TracePoint {
+    /// Steps done.
+    pub iteration: usize,
+    /// Seconds since the descents began.
+    pub seconds: f64,
     /// The entropic strength; 0 for exact plans.
     pub epsilon: f64,
     /// The value of the problem at the delays before the step: never more than before, at one epsilon
@@ -84,8 +87,8 @@ impl Solution {
         mut descents: Vec<Descent>,
         masks: Masks,
         residual: f64,
-        interrupted: bool,
         power: f64,
+        ended: Outcome,
     ) -> Self {
         descents.sort_by(|a, b| a.cost.total_cmp(&b.cost));
         let microphones = masks.sources.len();
@@ -110,9 +113,7 @@ impl Solution {
             trace: best.trace.clone(),
             seeds,
             gap,
-            iterations: best.trace.len(),
-            converged: best.converged,
-            interrupted,
+            outcome: Outcome { converged: best.converged, iterations: best.trace.len(), ..ended },
             residual,
             power,
         }

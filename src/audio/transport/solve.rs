@@ -1,5 +1,7 @@
 //! The whole way: starts, descents, the best of these, masks.
 
+use std::time::Instant;
+
 use ndarray::Array2;
 
 use super::Separation;
@@ -15,64 +17,72 @@ use super::solution::{Solution, flat};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::observer::{Latched, Observer, Part};
+use crate::outcome::Outcome;
 
 /// Error of the marginals at which masks are done.
 const MASK_TOLERANCE: f64 = 1e-5;
 
-/// Separates recordings of one shape, with the same options, all at once: on a GPU that takes little
-/// more time than one, until it is busy. They do not depend on one another.
-///
-/// ```
-/// use gaspard::Engine;
-/// use gaspard::audio::transport::{Separation, solve_batch};
-/// use ndarray::Array2;
-/// // Two recordings of one burst, which is later at the second microphone.
-/// let recording = |delay: usize| {
-///     let mut heard = [Array2::zeros((1, 30)), Array2::zeros((1, 30))];
-///     (heard[0][[0, 10]], heard[1][[0, 10 + delay]]) = (1.0, 1.0);
-///     Separation::new(&heard, 1)
-/// };
-/// let solutions = solve_batch(&[recording(2)?, recording(7)?], &Engine::cpu(), &mut ())?;
-/// assert!((solutions[1].delays[[0, 1]] - 7.0).abs() < 1e-3);
-/// # Ok::<(), gaspard::Error>(())
-/// ```
-///
-/// # Errors
-/// As [`Separation::solve`]; [`Error::Shape`] and [`Error::Parameter`] for recordings that differ in
-/// shape, number of sources or options.
-pub fn solve_batch(
-    scenes: &[Separation],
-    engine: &Engine,
-    observer: &mut dyn Observer,
-) -> Result<Vec<Solution>> {
-    let Some(first) = scenes.first() else { return Ok(Vec::new()) };
-    first.validate()?;
-    let shape = |scene: &Separation| (scene.spectrograms.len(), scene.spectrograms[0].dim());
-    for scene in scenes {
-        if shape(scene) != shape(first) {
-            let text = |(microphones, (frequencies, frames))| {
-                format!("{microphones} microphones, {frequencies} x {frames}")
-            };
-            let (expected, found) = (text(shape(first)), text(shape(scene)));
-            return Err(Error::shape("a recording of a batch", expected, found));
+impl Separation {
+    /// Separates recordings of one shape, with the same options, all at once: on a GPU that takes little
+    /// more time than one, until it is busy. They do not depend on one another.
+    ///
+    /// ```
+    /// use gaspard::Engine;
+    /// use gaspard::audio::transport::Separation;
+    /// use ndarray::Array2;
+    /// // Two recordings of one burst, which is later at the second microphone.
+    /// let recording = |delay: usize| {
+    ///     let mut heard = [Array2::zeros((1, 30)), Array2::zeros((1, 30))];
+    ///     (heard[0][[0, 10]], heard[1][[0, 10 + delay]]) = (1.0, 1.0);
+    ///     Separation::new(&heard, 1)
+    /// };
+    /// let both = [recording(2)?, recording(7)?];
+    /// let solutions = Separation::solve_batch(&both, &Engine::cpu(), &mut ())?;
+    /// assert!((solutions[1].delays[[0, 1]] - 7.0).abs() < 1e-3);
+    /// # Ok::<(), gaspard::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Separation::solve`]; [`Error::Shape`] and [`Error::Parameter`] for recordings that differ in
+    /// shape, number of sources or options.
+    pub fn solve_batch(
+        scenes: &[Self],
+        engine: &Engine,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Solution>> {
+        let begin = Instant::now();
+        let Some(first) = scenes.first() else { return Ok(Vec::new()) };
+        first.validate()?;
+        let shape = |scene: &Separation| (scene.spectrograms.len(), scene.spectrograms[0].dim());
+        for scene in scenes {
+            if shape(scene) != shape(first) {
+                let text = |(microphones, (frequencies, frames))| {
+                    format!("{microphones} microphones, {frequencies} x {frames}")
+                };
+                let (expected, found) = (text(shape(first)), text(shape(scene)));
+                return Err(Error::shape("a recording of a batch", expected, found));
+            }
+            if scene.sources != first.sources || scene.options != first.options {
+                let problem = "recordings differ in sources or options";
+                return Err(Error::parameter("the batch", problem, "solve them one by one"));
+            }
         }
-        if scene.sources != first.sources || scene.options != first.options {
-            let problem = "recordings differ in sources or options";
-            return Err(Error::parameter("the batch", problem, "solve them one by one"));
+        let (options, sources) = (&first.options, first.sources);
+        let all = scenes.iter().map(Separation::scene).collect::<Result<Vec<Scene>>>()?;
+        let plans = Entropic::plans_at_once(engine, &all[0], sources);
+        let at_once = (plans / starts_per_scene(options)).max(1);
+        let parts = all.len().div_ceil(at_once);
+        let observer = &mut Latched::new(observer);
+        let mut solutions = Vec::with_capacity(all.len());
+        for (part, scenes) in all.chunks(at_once).enumerate() {
+            let mut observer = Part { observer: &mut *observer, part: (part + 1, parts) };
+            solutions.extend(solve_scenes(scenes, sources, options, engine, &mut observer)?);
         }
+        for solution in &mut solutions {
+            solution.outcome.seconds = begin.elapsed().as_secs_f64();
+        }
+        Ok(solutions)
     }
-    let (options, sources) = (&first.options, first.sources);
-    let all = scenes.iter().map(Separation::scene).collect::<Result<Vec<Scene>>>()?;
-    let plans = Entropic::plans_at_once(engine, &all[0], sources);
-    let at_once = (plans / starts_per_scene(options)).max(1);
-    let parts = all.len().div_ceil(at_once);
-    let observer = &mut Latched::new(observer);
-    let mut solutions = Vec::with_capacity(all.len());
-    for (part, scenes) in all.chunks(at_once).enumerate() {
-        let mut observer = Part { observer: &mut *observer, part: (part + 1, parts) };
-        solutions.extend(solve_scenes(scenes, sources, options, engine, &mut observer)?);
-    }
-    Ok(solutions)
 }
 
 fn starts_per_scene(options: &Options) -> usize {
@@ -91,6 +101,7 @@ fn solve_scenes(
     engine: &Engine,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Solution>> {
+    let begin = Instant::now();
     let largest = options.largest_lag(scenes[0].frames);
     let starts = starts(engine, options, scenes, sources, observer)?;
     let mut descents: Vec<Descent> = starts
@@ -123,9 +134,10 @@ fn solve_scenes(
             best.expect("at least one start").delays.clone()
         })
         .collect();
-    let masks = final_masks(&borrowed, &best, sources, options, engine)?;
+    let masks = final_masks(&borrowed, &best, sources, options, engine, observer)?;
+    let ended = Outcome { interrupted, ..Outcome::new(engine, begin, 0, options.tolerance) };
     let solutions = of_scenes.into_iter().zip(masks).map(|(descents, (masks, report))| {
-        Solution::new(descents, masks, report.residual, interrupted, options.power)
+        Solution::new(descents, masks, report.residual, options.power, ended.clone())
     });
     Ok(solutions.collect())
 }
@@ -137,13 +149,14 @@ fn final_masks(
     sources: usize,
     options: &Options,
     engine: &Engine,
+    observer: &dyn Observer,
 ) -> Result<Vec<(Masks, Report)>> {
     let outlier = options.outlier_of_masks();
     let mut plans: Vec<_> =
         delays.iter().enumerate().map(|(scene, delays)| (scene, Some(&delays[..]))).collect();
     if options.plan == Plan::Exact {
         let mut planner = Exact { scenes, outlier };
-        let reports = planner.step(&plans)?.into_iter().flatten();
+        let reports = planner.step(&plans, &())?.into_iter().flatten();
         return reports
             .enumerate()
             .map(|(scene, report)| {
@@ -160,7 +173,7 @@ fn final_masks(
     planner.begin(epsilon)?;
     let mut reports: Vec<Option<Report>> = vec![None; scenes.len()];
     for _ in 0..PIECES {
-        for (report, plan) in reports.iter_mut().zip(planner.step(&plans)?) {
+        for (report, plan) in reports.iter_mut().zip(planner.step(&plans, &())?) {
             *report = plan.or(report.take());
         }
         // What is done rests: recordings of a batch do not depend on one another.
@@ -169,7 +182,7 @@ fn final_masks(
                 *delays = None;
             }
         }
-        if plans.iter().all(|(_, delays)| delays.is_none()) {
+        if observer.interrupted() || plans.iter().all(|(_, delays)| delays.is_none()) {
             break;
         }
     }
@@ -189,14 +202,21 @@ pub(super) fn plan_at(
     separation: &Separation,
     delays: &Array2<f64>,
     engine: &Engine,
+    observer: &dyn Observer,
 ) -> Result<Solution> {
+    let begin = Instant::now();
     let scene = separation.scene()?;
     let flat = flat(delays, separation.options.largest_lag(scene.frames));
     let options = &separation.options;
     let all = std::slice::from_ref(&flat);
-    let mut masks = final_masks(&[&scene], all, separation.sources, options, engine)?;
+    let mut masks = final_masks(&[&scene], all, separation.sources, options, engine, observer)?;
     let (masks, report) = masks.remove(0);
     let mut descent = Descent::new(0, flat);
     descent.cost = report.cost(&descent.delays);
-    Ok(Solution::new(vec![descent], masks, report.residual, false, options.power))
+    let ended = Outcome {
+        interrupted: observer.interrupted(),
+        ..Outcome::new(engine, begin, 0, options.tolerance)
+    };
+    descent.converged = !ended.interrupted;
+    Ok(Solution::new(vec![descent], masks, report.residual, options.power, ended))
 }

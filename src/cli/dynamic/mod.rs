@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use gaspard::dynamic::paper::Example;
-use gaspard::dynamic::{Checkpoint, Control, Form, Keeper, Method, Problem, Solution, solve_from};
+use gaspard::dynamic::{Checkpoint, Control, Form, Keeper, Method, Problem, Solution};
 use gaspard::io::npz;
 use gaspard::report::dynamic::DynamicResults;
 use gaspard::report::record::RunRecord;
@@ -341,17 +341,17 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     session.lap("read");
 
     let engine = session.open_device()?;
-    let mut watch = session.watch_residuals();
+    let mut watch = session.watch("residual");
     let mut keep = |checkpoint: &Checkpoint| match &arguments.checkpoint {
         Some(path) => npz::write(path, checkpoint.arrays()),
         None => Ok(()),
     };
     let keeper = arguments.checkpoint.is_some().then_some(&mut keep as Keeper<'_>);
-    let solution = solve_from(&problem, &control, &engine, &mut watch, resumed.as_ref(), keeper)?;
+    let solution = problem.solve_from(resumed.as_ref(), &control, &engine, &mut watch, keeper)?;
     drop(watch);
     session.lap("solve");
     let results = DynamicResults::from(&solution);
-    session.summarise_dynamic(&results, control.tolerance);
+    session.summarise_dynamic(&results);
     let example = arguments.example.as_deref().map(Example::named).transpose()?;
     let claim = example.map(|example| Claim::of(example, &problem, &solution)).transpose()?;
     claim.iter().for_each(|claim| session.note(&claim.line()));

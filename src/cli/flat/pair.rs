@@ -1,11 +1,11 @@
 //! One distance.
 
 use std::path::Path;
-use std::time::Instant;
 
 use gaspard::flat::neural::{Epoch, TestFunction, Training, calibrated};
 use gaspard::flat::{Cloud, Distance, Method, Sinkhorn, exact, extended};
 use gaspard::io::npz;
+use gaspard::report::flat::FlatResults;
 use gaspard::report::record::RunRecord;
 use gaspard::{Engine, Error, Result};
 use ndarray::{Array1, Array2};
@@ -16,40 +16,17 @@ use crate::cli::session::Session;
 use crate::cli::status::{Status, Summary};
 use crate::cli::{interrupt, outputs};
 
-/// A distance in JSON.
-#[derive(Serialize)]
-struct Found {
-    #[serde(flatten)]
-    distance: Distance,
-    /// upper - lower.
-    gap: f64,
-    /// Of a value that is a mean over epochs.
-    std: Option<f64>,
-    /// The integral of a learned function.
-    learned: Option<f64>,
-    /// The normalised value of `paper` without its expected error, which was fitted to the paper's
-    /// table 1.
-    calibrated: Option<f64>,
-    method: &'static str,
-    /// The least entropic strength of sinkhorn, a distance; none of other methods.
-    epsilon: Option<f64>,
-    /// Pivots, iterations or epochs.
-    iterations: u64,
-    seconds: f64,
-    converged: bool,
-    interrupted: bool,
-}
-
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]
-    found: &'a Found,
+    results: &'a FlatResults,
+    method: &'static str,
     record: RunRecord,
 }
 
-impl Summary for Found {
+impl Summary for FlatResults {
     fn status(&self) -> Status {
-        Status::new(self.interrupted, self.converged)
+        Status::of(&self.outcome)
     }
 
     fn numbers(&self) -> Vec<(&'static str, f64)> {
@@ -81,8 +58,8 @@ impl Field {
 }
 
 /// All that a method found.
-struct Outcome {
-    found: Found,
+struct Found {
+    results: FlatResults,
     f_a: Vec<f64>,
     f_b: Vec<f64>,
     plan: Option<Vec<(u32, u32, f64)>>,
@@ -120,70 +97,46 @@ pub(super) fn run(arguments: &Arguments, a: &Path, b: &Path) -> Result<Status> {
     let engine = method.open_engine(&session)?;
     let points = (a.weights().len(), b.weights().len());
     let chosen = method.choose(None, points, &arguments.iterating, common.seed, &engine)?;
-    let begin = Instant::now();
-    let mut outcome = match &chosen.method {
+    let mut found = match &chosen.method {
         Method::Exact => exactly(&a, &b)?,
         Method::Sinkhorn(sinkhorn) => entropic(&a, &b, *sinkhorn, &engine, &session)?,
         Method::Neural(training) => learned(&a, &b, training, &engine, &session)?,
     };
-    outcome.found.method = chosen.name;
-    outcome.found.seconds = begin.elapsed().as_secs_f64();
     if chosen.name == "paper"
-        && let Some(normalised) = outcome.found.distance.normalised
+        && let Some(normalised) = found.results.distance.normalised
     {
         let ratio = b.mass() / a.mass();
-        outcome.found.calibrated = Some(calibrated(normalised, dimension, ratio));
+        found.results.calibrated = Some(calibrated(normalised, dimension, ratio));
     }
     session.lap("solve");
-    let found = &outcome.found;
-    let [value, lower, upper] =
-        [found.distance.value, found.distance.lower, found.distance.upper].map(outputs::rounded);
-    let name = chosen.name;
-    let line = format!("{value}, between {lower} and {upper}, by {name} in {:.2} s", found.seconds);
-    match (found.interrupted, found.converged) {
-        (true, _) => session.warn(&format!("interrupted: {line}")),
-        (false, false) => session.warn(&format!(
+    let results = &found.results;
+    let Distance { value, lower, upper, .. } = results.distance;
+    let [value, lower, upper] = [value, lower, upper].map(outputs::rounded);
+    let (name, seconds) = (chosen.name, results.outcome.seconds);
+    let line = format!("{value}, between {lower} and {upper}, by {name} in {seconds:.2} s");
+    match results.status() {
+        Status::Interrupted => session.warn(&format!("interrupted: {line}")),
+        Status::NotConverged => session.warn(&format!(
             "not converged: {line}: allow more --max-iterations, or a larger --tolerance"
         )),
-        (false, true) => session.note(&line),
+        Status::Done => session.note(&line),
     }
     if let Some(path) = out {
-        write_function(path, &outcome)?;
+        write_function(path, &found)?;
     }
     if let Some(path) = train_curve {
-        pictures::curve(path, &outcome.curve)?;
+        pictures::curve(path, &found.curve)?;
     }
     if let Some(path) = field {
-        pictures::field(path, &a, &b, |points| outcome.field.evaluate(&b, points))?;
+        pictures::field(path, &a, &b, |points| found.field.evaluate(&b, points))?;
     }
-    session.finish(&engine, found, |record| Report { found, record })
+    session.finish(&engine, results, |record| Report { results, method: name, record })
 }
 
-fn found(distance: Distance, iterations: u64) -> Found {
-    Found {
-        distance,
-        gap: distance.upper - distance.lower,
-        std: None,
-        learned: None,
-        calibrated: None,
-        method: "",
-        epsilon: None,
-        iterations,
-        seconds: 0.0,
-        converged: true,
-        interrupted: false,
-    }
-}
-
-fn exactly(a: &Cloud, b: &Cloud) -> Result<Outcome> {
+fn exactly(a: &Cloud, b: &Cloud) -> Result<Found> {
     let solution = exact(a, b, &mut interrupt::requested)?;
-    let interrupted = interrupt::requested();
-    Ok(Outcome {
-        found: Found {
-            interrupted,
-            converged: !interrupted,
-            ..found(solution.distance, solution.pivots)
-        },
+    Ok(Found {
+        results: FlatResults::from(&solution),
         field: Field::Points(solution.f_b.clone()),
         f_a: solution.f_a,
         f_b: solution.f_b,
@@ -198,17 +151,11 @@ fn entropic(
     sinkhorn: Sinkhorn,
     engine: &Engine,
     session: &Session<'_>,
-) -> Result<Outcome> {
-    let mut watch = session.watch_bounds();
-    let bracket = sinkhorn.solve_batch(&[(a, b)], engine, &mut watch)?;
-    let bracket = bracket.into_iter().next().expect("one pair, one result");
-    Ok(Outcome {
-        found: Found {
-            epsilon: Some(bracket.epsilon),
-            converged: bracket.converged,
-            interrupted: bracket.interrupted,
-            ..found(bracket.distance, bracket.iterations as u64)
-        },
+) -> Result<Found> {
+    let mut watch = session.watch("bounds off by");
+    let bracket = sinkhorn.solve_with(a, b, engine, &mut watch)?;
+    Ok(Found {
+        results: FlatResults::from(&bracket),
         field: Field::Points(bracket.f_b.clone()),
         f_a: bracket.f_a,
         f_b: bracket.f_b,
@@ -223,20 +170,12 @@ fn learned(
     training: &Training,
     engine: &Engine,
     session: &Session<'_>,
-) -> Result<Outcome> {
-    let mut watch = session.watch_epochs();
-    let trained = training.solve_batch(&[(a, b)], engine, &mut watch)?;
-    // None is missing: a training that is stopped at once has its first network.
-    let trained = trained.into_iter().next().expect("one pair, one result");
+) -> Result<Found> {
+    let mut watch = session.watch("epochs left");
+    let trained = training.solve_with(a, b, engine, &mut watch)?;
     let [f_a, f_b] = [a, b].map(|cloud| trained.function.evaluate(cloud.points()));
-    Ok(Outcome {
-        found: Found {
-            std: trained.std,
-            learned: Some(trained.learned),
-            converged: !trained.interrupted,
-            interrupted: trained.interrupted,
-            ..found(trained.distance, trained.curve.len() as u64)
-        },
+    Ok(Found {
+        results: FlatResults::from(&trained),
         f_a: f_a?.to_vec(),
         f_b: f_b?.to_vec(),
         plan: None,
@@ -245,10 +184,10 @@ fn learned(
     })
 }
 
-fn write_function(path: &Path, outcome: &Outcome) -> Result<()> {
+fn write_function(path: &Path, found: &Found) -> Result<()> {
     let line = |values: &[f64]| Array1::from(values.to_vec()).into_dyn();
-    let mut arrays = vec![("f_a", line(&outcome.f_a)), ("f_b", line(&outcome.f_b))];
-    if let Some(plan) = &outcome.plan {
+    let mut arrays = vec![("f_a", line(&found.f_a)), ("f_b", line(&found.f_b))];
+    if let Some(plan) = &found.plan {
         let entries = plan.iter().map(|&(i, j, mass)| [f64::from(i), f64::from(j), mass]);
         let entries: Vec<[f64; 3]> = entries.collect();
         arrays.push(("plan", Array2::from(entries).into_dyn()));

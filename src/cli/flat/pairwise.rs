@@ -119,7 +119,7 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
     let begin = Instant::now();
     let at_once = at_once(&chosen.method, &engine);
     let mut watch =
-        Groups { watch: session.watch_pairs(), done: 0, group: 0, all: left.len(), begin };
+        Groups { watch: session.watch("pairs"), done: 0, group: 0, all: left.len(), begin };
     let mut distances = Vec::with_capacity(left.len());
     for group in left.chunks(at_once) {
         if interrupt::requested() {
@@ -130,18 +130,18 @@ pub(super) fn run(arguments: &Arguments, source: &Path, out: &Path) -> Result<St
             .iter()
             .map(|&(i, j)| Pair { a: &all[i], b: &all[j], stream: (i * all.len() + j) as u64 })
             .collect();
-        let found = chosen.method.solve(&pairs, &engine, &mut watch)?;
+        let found = chosen.method.solve_pairs(&pairs, &engine, &mut watch)?;
         watch.done += group.len();
         for (&(i, j), found) in group.iter().zip(found) {
             // What was cut short is no distance.
-            let Some(found) = found.filter(|found| !found.interrupted) else { continue };
+            let Some(found) = found.filter(|found| !found.outcome.interrupted) else { continue };
             let distance = found.distance;
             let value = distance.normalised.unwrap_or(distance.value);
             matrix.values[[i, j]] = value;
             if !arguments.both_ways {
                 matrix.values[[j, i]] = value;
             }
-            let (std, learned, converged) = (found.std, found.learned, found.converged);
+            let (std, learned, converged) = (found.std, found.learned, found.outcome.converged);
             distances.push(Row { i, j, distance, std, learned, converged });
         }
         matrix.write()?;

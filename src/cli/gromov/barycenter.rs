@@ -112,14 +112,14 @@ pub(in crate::cli) fn run(arguments: &Arguments, given: &Given) -> Result<Status
     session.lap("read");
 
     let engine = session.open_device()?;
-    let mut watch = session.watch_plans();
-    let solutions = problem.solve(&control, &engine, &mut watch)?;
-    let Some(results) = GromovResults::of(&solutions) else {
+    let mut watch = session.watch("change of the plan");
+    let solutions = problem.solve_seeds(&control, &engine, &mut watch)?;
+    let Some(mut results) = GromovResults::of(&solutions) else {
         session.warn("interrupted before the first plan: there is nothing to write");
         return Ok(Status::Interrupted);
     };
     let mut frames = Vec::new();
-    if let Some(count) = arguments.frames.filter(|_| !results.interrupted) {
+    if let Some(count) = arguments.frames.filter(|_| !results.outcome.interrupted) {
         session.note(&format!("{count} frames"));
         frames = problem.solve_frames(count as usize, &control, &engine, &mut watch)?;
     }
@@ -127,7 +127,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, given: &Given) -> Result<Status
     session.lap("solve");
     let frame_results: Vec<_> =
         frames.iter().filter_map(|frame| GromovResults::of(std::slice::from_ref(frame))).collect();
-    let results = together(results, &frame_results);
+    results.outcome = frames.iter().fold(results.outcome, |all, frame| all.and(&frame.outcome));
     session.summarise_gromov(&results);
 
     let density = |solution: &Solution| -> Result<ArrayD<f64>> {
@@ -230,16 +230,6 @@ fn problem(arguments: &Arguments, spaces: &Spaces, host: &Engine) -> Result<Bary
         problem = problem.fused(arguments.spaces.fused(kinds, host)?);
     }
     Ok(problem)
-}
-
-/// The barycenter's results; of the frames, how they ended and how long they took.
-fn together(mean: GromovResults, frames: &[GromovResults]) -> GromovResults {
-    GromovResults {
-        converged: mean.converged && frames.iter().all(|frame| frame.converged),
-        interrupted: mean.interrupted || frames.iter().any(|frame| frame.interrupted),
-        seconds: mean.seconds + frames.iter().map(|frame| frame.seconds).sum::<f64>(),
-        ..mean
-    }
 }
 
 /// One plan a file.

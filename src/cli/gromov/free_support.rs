@@ -52,13 +52,13 @@ pub(in crate::cli) fn run(arguments: &Arguments, given: &Given, points: usize) -
             session.host()
         }
     };
-    let mut watch = session.watch_barycenters();
+    let mut watch = session.watch("change of the barycenter");
     let starts = arguments.gromov.starts.seeds as usize;
     let solutions = problem.solve_seeds(starts, &engine, &mut watch)?;
     drop(watch);
     session.lap("solve");
     let epsilon = epsilon.unwrap_or(0.0);
-    let Some(results) = GromovResults::of_free_support(&solutions, epsilon, &engine) else {
+    let Some(results) = GromovResults::of_free_support(&solutions, epsilon) else {
         session.warn("interrupted before the first plan: there is nothing to write");
         return Ok(Status::Interrupted);
     };

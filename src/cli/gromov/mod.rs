@@ -10,7 +10,7 @@ pub(super) mod spec;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use gaspard::gromov::{Control, Problem, Solution, Start, Update, solve};
+use gaspard::gromov::{Control, Problem, Solution, Start, Update};
 use gaspard::io::{npy, npz};
 use gaspard::report::gromov::GromovResults;
 use gaspard::report::record::RunRecord;
@@ -227,8 +227,8 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     session.lap("read");
 
     let engine = session.open_device()?;
-    let mut watch = session.watch_plans();
-    let solutions = solve(problem, &control, &engine, &mut watch)?;
+    let mut watch = session.watch("change of the plan");
+    let solutions = problem.solve_seeds(&control, &engine, &mut watch)?;
     drop(watch);
     session.lap("solve");
     let (Some(results), Some(best)) = (GromovResults::of(&solutions), solutions.first()) else {

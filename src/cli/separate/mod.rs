@@ -4,7 +4,6 @@ mod pictures;
 pub(super) mod search;
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use clap::ValueEnum;
 use gaspard::Result;
@@ -12,10 +11,11 @@ use gaspard::audio::separate::{Filter, Method, Separated};
 use gaspard::audio::spectrogram::{self, Remainder};
 use gaspard::audio::{Recording, Separator};
 use gaspard::io::wav;
+use gaspard::report::delays::DelayResults;
 use gaspard::report::record::RunRecord;
 use serde::Serialize;
 
-pub(super) use search::{Found, SEARCH_OPTIONS, SearchArguments};
+pub(super) use search::{MOVES, SEARCH_OPTIONS, STEPS, SearchArguments, say};
 
 use super::given::Given;
 use super::options::Common;
@@ -43,10 +43,13 @@ const MOST_FILES: usize = 1000;
 /// Spectrograms of two microphones are moved onto each other by optimal transport; lags that much
 /// is moved by are the delays of the sources, and what is moved by one of them belongs to that
 /// source. Sources are as loud as at microphone 1, and in the order of their delays, where the
-/// method knows these. The search of delays ends when none moves by more than 0.01 frames of 25 ms
-/// any more. Long recordings are worked through in blocks that fade into each other.
+/// method knows these. Long recordings are worked through in blocks that fade into each other.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(
+    after_help = EXAMPLE,
+    mut_arg("max_iterations", |arg| arg.help(STEPS)),
+    mut_arg("tolerance", |arg| arg.help(MOVES))
+)]
 pub(super) struct Arguments {
     /// The recording: one .wav file with a channel for each microphone, or several files
     #[arg(value_name = "FILE.wav", required = true)]
@@ -132,7 +135,7 @@ enum FilterOption {
 #[derive(Serialize)]
 struct Results {
     #[serde(flatten)]
-    delays: Found,
+    delays: DelayResults,
     method: MethodOption,
     /// The one that was used; none of methods that have no choice.
     filter: Option<FilterOption>,
@@ -140,7 +143,6 @@ struct Results {
     mask_energy: Vec<f64>,
     rate: u32,
     samples: usize,
-    seconds: f64,
     files: Vec<String>,
 }
 
@@ -179,13 +181,11 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     session.lap("read");
     let separator = arguments.separator(&recording)?;
     let (engine, mut watch) = match arguments.is_transport() {
-        true => (session.open_device()?, session.watch_delays()),
-        false => (session.host(), session.watch_changes()),
+        true => (session.open_device()?, session.watch("delays moved by")),
+        false => (session.host(), session.watch("change")),
     };
-    let begin = Instant::now();
     let separated = separator.separate_with(&recording, &engine, &mut watch)?;
     drop(watch);
-    let seconds = begin.elapsed().as_secs_f64();
     session.lap("solve");
     let files = arguments.write(&sources, &separated)?;
     if let Some(folder) = &arguments.pictures {
@@ -193,19 +193,22 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     }
     let heard = spectrogram::power(&separated.stft.forward(recording.channel(0)));
     let results = Results {
-        delays: Found::new(separated.delays.as_ref(), &recording, None, separated.interrupted)?,
+        delays: DelayResults::new(
+            separated.delays.as_ref(),
+            recording.rate(),
+            None,
+            separated.outcome.clone(),
+        )?,
         method: arguments.method,
         filter: separated.filter.map(FilterOption::from),
         mask_energy: separated.energies(&heard),
         rate: recording.rate(),
         samples: recording.len(),
-        seconds,
         files,
     };
     let (folder, length) = (arguments.out.display(), recording.seconds());
     let what = format!("sources of {length:.2} s of sound are in {folder}");
-    results.delays.summarise(&session, &what, seconds);
-    results.delays.say(&session, common)?;
+    say(&results.delays, &what, &session, common)?;
     session.finish(&engine, &results, |record| Report { results: &results, record })
 }
 

@@ -4,19 +4,18 @@ use std::str::FromStr;
 
 use gaspard::Result;
 use gaspard::audio::baselines::gcc_phat;
-use gaspard::audio::separate::{Delays, NoiseLevel};
+use gaspard::audio::separate::NoiseLevel;
 use gaspard::audio::transport::Start;
 use gaspard::audio::{DelaySearch, Recording, Separator, Stft};
+use gaspard::report::delays::{DelayRecord, DelayResults};
 use ndarray::Array2;
-use serde::Serialize;
 
 use crate::cli::given::Given;
-use crate::cli::options::Common;
+use crate::cli::options::{Common, Iterating};
 use crate::cli::outputs;
 use crate::cli::session::Session;
 use crate::cli::simulate::Table;
-use crate::cli::status::Status;
-use crate::cli::tdoa::{self, Delay};
+use crate::cli::status::{Status, Summary};
 
 /// What the search by transport can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,6 +48,8 @@ pub(in crate::cli) struct SearchArguments {
     /// Seconds of a block, where the recording is longer
     #[arg(long, value_name = "SECONDS", default_value_t = 8.0, allow_negative_numbers = true)]
     block: f64,
+    #[command(flatten)]
+    iterating: Iterating,
 }
 
 /// `--noise`.
@@ -95,9 +96,15 @@ impl FromStr for StartOption {
     }
 }
 
+/// What the iterations of the search count, and what they are stopped by.
+pub(in crate::cli) const STEPS: &str = "Stop the search after so many steps of the delays at each epsilon, converged or not; the best of all \
+     starts may take four times as many at the last one [default: 12]";
+pub(in crate::cli) const MOVES: &str = "Stop the search when no delay moves by more than this in a step, in frames of 25 ms; 0 to use all \
+     iterations [default: 0.001]";
+
 /// The options that only a search by transport has.
-pub(in crate::cli) const SEARCH_OPTIONS: [&str; 5] =
-    ["noise", "start", "starts", "delay-rate", "block"];
+pub(in crate::cli) const SEARCH_OPTIONS: [&str; 7] =
+    ["noise", "start", "starts", "delay-rate", "block", "max-iterations", "tolerance"];
 
 impl SearchArguments {
     /// Refuses options that have no meaning with each other.
@@ -148,6 +155,14 @@ impl SearchArguments {
         let separator = separator.noise(self.noise.0).start(start).block(self.block);
         let separator =
             self.delay_rate.map_or(separator.clone(), |rate| separator.delay_rate(rate));
+        let separator = match self.iterating.iterations() {
+            Some(iterations) => separator.max_iterations(iterations),
+            None => separator,
+        };
+        let separator = match self.iterating.tolerance {
+            Some(frames) => separator.tolerance(frames),
+            None => separator,
+        };
         Ok(match max_lag {
             Some(lag) => separator.max_lag(lag as f64 / f64::from(rate)),
             None => separator,
@@ -155,85 +170,58 @@ impl SearchArguments {
     }
 }
 
-/// Delays in JSON.
-#[derive(Serialize)]
-pub(in crate::cli) struct Found {
-    delays: Vec<Delay>,
-    /// The value of the problem of transport, with entropy; its cost without.
-    objective: Option<f64>,
-    cost: Option<f64>,
-    /// By how much the next best end of the search costs more, relative to the best; none where all
-    /// starts led to the same delays.
-    gap: Option<f64>,
-    /// Starts of the search, and those that led to these delays.
-    starts: Option<[usize; 2]>,
-    converged: bool,
-    interrupted: bool,
-}
-
-impl Found {
-    pub(in crate::cli) fn new(
-        delays: Option<&Delays>,
-        recording: &Recording,
-        hop: Option<usize>,
-        interrupted: bool,
-    ) -> Result<Self> {
-        let search = delays.and_then(|delays| delays.search.as_ref());
-        let listed = match delays {
-            Some(delays) => tdoa::listed(&delays.samples, recording.rate(), hop)?,
-            None => Vec::new(),
-        };
-        Ok(Self {
-            delays: listed,
-            objective: search.map(|search| search.objective),
-            cost: search.map(|search| search.cost),
-            gap: search.and_then(|search| search.gap),
-            starts: search.map(|search| {
-                let best = &search.seeds[0].end;
-                let near =
-                    |end: &Array2<f64>| end.iter().zip(best).all(|(a, b)| (a - b).abs() <= 0.5);
-                [search.seeds.len(), search.seeds.iter().filter(|seed| near(&seed.end)).count()]
-            }),
-            converged: search.is_none_or(|search| search.converged),
-            interrupted,
-        })
+impl Summary for DelayResults {
+    fn status(&self) -> Status {
+        Status::of(&self.outcome)
     }
 
-    pub(in crate::cli) fn status(&self) -> Status {
-        Status::new(self.interrupted, self.converged)
-    }
-
-    pub(in crate::cli) fn numbers(&self) -> Vec<(&'static str, f64)> {
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
         let named = [("objective", self.objective), ("gap", self.gap)];
         named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
+}
 
-    /// Says how a run went that took so many seconds.
-    pub(in crate::cli) fn summarise(&self, session: &Session<'_>, what: &str, seconds: f64) {
-        if self.interrupted {
-            session.warn(&format!(
-                "interrupted after {seconds:.2} s: {what}, as far as they were found"
-            ));
-        } else {
-            session.note(&format!("{what}, in {seconds:.2} s"));
-        }
+/// Says how a run went: effort and doubts on stderr, a table of the delays on stdout unless JSON goes
+/// there.
+pub(in crate::cli) fn say(
+    results: &DelayResults,
+    what: &str,
+    session: &Session<'_>,
+    common: &Common,
+) -> Result<()> {
+    const CLOSE: f64 = 0.02;
+    let seconds = results.outcome.seconds;
+    let status = results.status();
+    match status {
+        Status::Interrupted => session
+            .warn(&format!("interrupted after {seconds:.2} s: {what}, as far as they were found")),
+        _ => session.note(&format!("{what}, in {seconds:.2} s")),
     }
+    if let Some(gap) = results.gap.filter(|gap| *gap < CLOSE) {
+        let more = 100.0 * gap;
+        session.warn(&format!("other delays cost only {more:.1} % more: these are doubtful"));
+    }
+    if status == Status::NotConverged {
+        session.warn(
+            "not converged: the delays were still moving when the search ended; allow more \
+             --max-iterations, or a larger --tolerance",
+        );
+    }
+    if results.delays.is_empty() || common.json.as_deref().is_some_and(outputs::is_stdout) {
+        return Ok(());
+    }
+    outputs::print(&table(&results.delays))
+}
 
-    /// Tells people: doubts on stderr, a table on stdout unless JSON goes there.
-    pub(in crate::cli) fn say(&self, session: &Session<'_>, common: &Common) -> Result<()> {
-        const CLOSE: f64 = 0.02;
-        if let Some(gap) = self.gap.filter(|gap| *gap < CLOSE) {
-            session.warn(&format!(
-                "other delays cost only {:.1} % more: these are doubtful",
-                100.0 * gap
-            ));
-        }
-        if !self.converged && !self.interrupted {
-            session.warn("the delays were still moving when the search ended");
-        }
-        if self.delays.is_empty() || common.json.as_deref().is_some_and(outputs::is_stdout) {
-            return Ok(());
-        }
-        outputs::print(&tdoa::table(&self.delays))
-    }
+/// One line a delay.
+fn table(delays: &[DelayRecord]) -> String {
+    let lines = delays.iter().map(|delay| {
+        let DelayRecord { source, microphone, frames, samples, seconds } = delay;
+        format!("{source:>6} {microphone:>10} {samples:>12.3} {frames:>10.4} {seconds:>11.7}\n")
+    });
+    let head = format!(
+        "{:>6} {:>10} {:>12} {:>10} {:>11}\n",
+        "source", "microphone", "samples", "frames", "seconds"
+    );
+    lines.fold(head, |text, line| text + &line)
 }

@@ -2,7 +2,7 @@
 
 use gaspard::linear::exact;
 use gaspard::report::record::Results;
-use gaspard::{Engine, Error, Geometry, Law, Result, Transport, TransportSolution};
+use gaspard::{Engine, Error, Geometry, Law, Outcome, Result, Transport, TransportSolution};
 use ndarray::{Array1, Array2, CowArray};
 
 use super::problem::Problem;
@@ -45,7 +45,7 @@ pub(super) fn entropic(
     };
     let epsilon = arguments.epsilon.map_or_else(|| transport.default_epsilon(), Ok)?;
     let transport = transport.control(arguments.annealing.control(epsilon));
-    let mut watch = session.watch();
+    let mut watch = session.watch("marginal error");
     let (solution, results, divergence) = if arguments.divergence {
         let found = transport.divergence(engine, &mut watch)?;
         let parts = [&found.between, &found.self_a, &found.self_b];
@@ -67,16 +67,14 @@ pub(super) fn entropic(
 /// The results of a divergence: terms of the problem between, effort and quality of all three.
 fn together(parts: [Results; 3], value: f64) -> Results {
     let worst = parts.iter().map(|part| part.marginal_error).fold(0.0, f64::max);
+    let [between, self_a, self_b] = &parts;
     Results {
         value,
         marginal_error: worst,
-        converged: parts.iter().all(|part| part.converged),
-        interrupted: parts.iter().any(|part| part.interrupted),
+        outcome: between.outcome.clone().and(&self_a.outcome).and(&self_b.outcome),
         reached_epsilon: parts.iter().all(|part| part.reached_epsilon),
         evaluated_in_f64: parts.iter().all(|part| part.evaluated_in_f64),
-        iterations: parts.iter().map(|part| part.iterations).sum(),
-        seconds: parts.iter().map(|part| part.seconds).sum(),
-        ..parts[0].clone()
+        ..between.clone()
     }
 }
 
@@ -128,15 +126,17 @@ pub(super) fn exact(problem: &Problem, arguments: &Arguments, engine: &Engine) -
         dual: plan.dual_value,
         mass: p.sum(),
         marginal_error: (off(&p, a) + off(&q, b)) / a.sum(),
-        tolerance: 0.0,
-        converged: plan.optimal,
-        interrupted: !plan.optimal,
-        iterations: usize::try_from(plan.pivots).unwrap_or(usize::MAX),
+        outcome: Outcome {
+            converged: plan.optimal,
+            interrupted: !plan.optimal,
+            iterations: usize::try_from(plan.pivots).unwrap_or(usize::MAX),
+            tolerance: 0.0,
+            seconds: begin.elapsed().as_secs_f64(),
+            device: engine.description(),
+        },
         epsilon: 0.0,
         reached_epsilon: true,
         evaluated_in_f64: true,
-        seconds: begin.elapsed().as_secs_f64(),
-        device: engine.description(),
         trace: Vec::new(),
     };
     let (f, g) = (Array1::from(plan.potential_a), Array1::from(plan.potential_b));

@@ -125,8 +125,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         epsilon,
         problem.tree.edges.iter().map(|edge| &*edge.geometry),
     )?;
-    let mut watch = session.watch();
-    let solution = tree::solve(&problem.tree, &control, &engine, &mut watch)?;
+    let mut watch = session.watch("marginal error");
+    let solution = problem.tree.solve_with(&control, &engine, &mut watch)?;
     drop(watch);
     let results = Results::from(&solution);
     session.lap("solve");

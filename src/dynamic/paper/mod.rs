@@ -14,12 +14,12 @@ use crate::error::{Error, Result};
 /// ```
 /// use gaspard::Engine;
 /// use gaspard::dynamic::paper::Example;
-/// use gaspard::dynamic::{Control, solve};
+/// use gaspard::dynamic::Control;
 ///
 /// let example = Example::named("6.2a")?;
 /// let mass = |beta| {
 ///     let problem = example.problem([12, 12], 6, example.form, beta)?;
-///     let solution = solve(&problem, &Control::default(), &Engine::cpu(), &mut ())?;
+///     let solution = problem.solve(&Control::default(), &Engine::cpu())?;
 ///     // How much of it is on the hill half way.
 ///     Ok::<_, gaspard::Error>(example.measure(&problem, &solution)?[0].1)
 /// };

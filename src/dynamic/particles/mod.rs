@@ -30,12 +30,12 @@ use crate::error::{Error, Result};
 ///
 /// ```
 /// use gaspard::Engine;
-/// use gaspard::dynamic::{Control, Domain, Map, Particles, Problem, solve};
+/// use gaspard::dynamic::{Control, Domain, Map, Particles, Problem};
 ///
 /// let domain = Domain::new(&[24], 12)?;
 /// let bump = |centre: f64| domain.density(|x| (-(x[0] - centre).powi(2) / 0.005).exp());
 /// let problem = Problem::new(&domain, bump(0.35).view(), bump(0.65).view())?;
-/// let solution = solve(&problem, &Control::default(), &Engine::cpu(), &mut ())?;
+/// let solution = problem.solve(&Control::default(), &Engine::cpu())?;
 /// let particles = Particles::trace(&solution, &problem, 10, 0)?;
 /// assert_eq!(particles.paths().dim(), (13, 10, 1));
 /// // All move by as much as the bump does.
@@ -178,13 +178,13 @@ fn draw(domain: &Domain, density: &ArrayD<f64>, count: usize, seed: u64) -> Arra
 mod tests {
     use super::*;
     use crate::Engine;
-    use crate::dynamic::{Control, solve};
+    use crate::dynamic::Control;
 
     fn solved(domain: &Domain, start: &ArrayD<f64>, end: &ArrayD<f64>) -> (Problem, Solution) {
         let end = end * (start.sum() / end.sum());
         let problem = Problem::new(domain, start.view(), end.view()).unwrap();
         let control = Control { tolerance: 1e-4, max_iterations: 4000, ..Control::default() };
-        let solution = solve(&problem, &control, &Engine::cpu(), &mut ()).unwrap();
+        let solution = problem.solve(&control, &Engine::cpu()).unwrap();
         (problem, solution)
     }
 

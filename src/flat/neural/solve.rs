@@ -1,5 +1,7 @@
 //! The loop: batches of pairs, epochs in stretches, what comes of them.
 
+use std::time::Instant;
+
 use ndarray::Array1;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -14,6 +16,7 @@ use crate::kernels::flat::network::{Plan, Step, initial, lambda_of};
 use crate::kernels::flat::train::{Charges, Networks, train};
 use crate::numeric::compensated_sum;
 use crate::observer::{Observer, Progress, stops};
+use crate::outcome::Outcome;
 
 /// Bytes of networks that train together at most: enough to keep a large GPU busy.
 const BATCH_BYTES: u64 = 256 << 20;
@@ -33,8 +36,27 @@ impl Training {
     /// # Errors
     /// As [`Training::solve_pairs`].
     pub fn solve(&self, a: &Cloud, b: &Cloud, engine: &Engine) -> Result<Trained> {
-        let mut all = self.solve_pairs(&[Pair { a, b, stream: 0 }], engine, &mut ())?;
-        Ok(all.pop().expect("one pair, one result"))
+        self.solve_with(a, b, engine, &mut ())
+    }
+
+    /// Trains one network under the eyes of an observer. Stopped at once, it has its first network.
+    ///
+    /// # Errors
+    /// As [`Training::solve_pairs`].
+    pub fn solve_with(
+        &self,
+        a: &Cloud,
+        b: &Cloud,
+        engine: &Engine,
+        observer: &mut dyn Observer,
+    ) -> Result<Trained> {
+        self.validate()?;
+        a.check_dimension(b)?;
+        let plan = self.plan(a.points().ncols());
+        let pairs = [Pair { a, b, stream: 0 }];
+        batches(engine, &plan, self.epochs, &[points_with_mass(&pairs[0])])?;
+        let (mut trained, _) = self.train_batch(&plan, &pairs, engine, observer, (1, 1))?;
+        Ok(trained.pop().expect("one pair, one result"))
     }
 
     /// Trains one network for each pair, many at a time; the stream of a pair is its place in the
@@ -48,9 +70,7 @@ impl Training {
         engine: &Engine,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Trained>> {
-        let streams = pairs.iter().zip(0..);
-        let pairs: Vec<Pair<'_>> = streams.map(|(&(a, b), stream)| Pair { a, b, stream }).collect();
-        self.solve_pairs(&pairs, engine, observer)
+        self.solve_pairs(&Pair::numbered(pairs), engine, observer)
     }
 
     /// Trains one network for each pair, many at a time. All points have one dimension; their numbers
@@ -99,6 +119,7 @@ impl Training {
         observer: &mut dyn Observer,
         part: (usize, usize),
     ) -> Result<(Vec<Trained>, bool)> {
+        let begin = Instant::now();
         let optimiser = self.optimiser();
         let steps = schedule::steps(self.rate, &self.decay, self.epochs);
         let seen: Vec<Seen> = pairs.par_iter().map(|pair| Seen::new(pair, self.centred)).collect();
@@ -134,6 +155,11 @@ impl Training {
         }
         let curves = networks.curves(engine)?;
         let applied = networks.trained(engine)?;
+        let outcome = Outcome {
+            converged: !interrupted,
+            interrupted,
+            ..Outcome::new(engine, begin, epoch, 0.0)
+        };
         let trained = pairs
             .par_iter()
             .zip(seen)
@@ -141,7 +167,7 @@ impl Training {
             .map(|((pair, seen), (curve, applied))| {
                 let function = TestFunction::new(plan, &applied, seen.centre);
                 let curve = lambda_of(&steps, &curve[..epoch]);
-                self.trained(pair, function, curve, interrupted)
+                self.trained(pair, function, curve, &outcome)
             })
             .collect::<Result<_>>()?;
         Ok((trained, interrupted))
@@ -162,7 +188,7 @@ impl Training {
         pair: &Pair<'_>,
         function: TestFunction,
         curve: Vec<(f64, f64, f64)>,
-        interrupted: bool,
+        outcome: &Outcome,
     ) -> Result<Trained> {
         let masses = [pair.a.mass(), pair.b.mass()];
         let scale = scale(masses);
@@ -201,7 +227,7 @@ impl Training {
             std,
             curve: curve.collect(),
             function,
-            interrupted,
+            outcome: outcome.clone(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::TestFunction;
 use crate::flat::Distance;
+use crate::outcome::Outcome;
 
 /// A learned distance.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +26,9 @@ pub struct Trained {
     pub curve: Vec<Epoch>,
     /// The learned test function.
     pub function: TestFunction,
-    /// True if training was stopped before its last epoch.
-    pub interrupted: bool,
+    /// How training ended: iterations are epochs, and unless it was stopped it converged, with nothing to
+    /// tolerate. Seconds are those of the whole batch.
+    pub outcome: Outcome,
 }
 
 /// One epoch of training.

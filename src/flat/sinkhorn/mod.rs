@@ -5,11 +5,14 @@ mod netted;
 mod pairs;
 mod schedule;
 
+use std::time::Instant;
+
 use super::certificate::extended;
 use super::{Cloud, Distance};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::observer::Observer;
+use crate::outcome::Outcome;
 use crate::validate::{at_least_one, positive};
 use netted::Netted;
 pub(super) use pairs::{Pair, Pairs};
@@ -45,7 +48,7 @@ const SMALL: f64 = 0.01;
 /// let b = Cloud::counting("b", array![[0.5, 0.0]])?;
 /// let found = Sinkhorn::new().solve(&a, &b, &Engine::cpu())?;
 /// // Half a unit for what moves, one for what is too far.
-/// assert!(found.converged && (found.distance.value - 1.5).abs() < 0.02);
+/// assert!(found.outcome.converged && (found.distance.value - 1.5).abs() < 0.02);
 /// assert!(found.distance.lower <= 1.5 && 1.5 <= found.distance.upper);
 /// # Ok::<(), gaspard::Error>(())
 /// ```
@@ -65,14 +68,11 @@ pub struct Bracket {
     pub f_a: Vec<f64>,
     /// The same at the points of the second one.
     pub f_b: Vec<f64>,
-    /// Iterations, all epsilons together.
-    pub iterations: usize,
     /// The least epsilon.
     pub epsilon: f64,
-    /// The bounds are as near as asked for.
-    pub converged: bool,
-    /// The observer stopped the solve.
-    pub interrupted: bool,
+    /// How the solve ended: iterations are those of all epsilons together, the tolerance is how near the
+    /// bounds were to be. Seconds are those of the whole batch.
+    pub outcome: Outcome,
 }
 
 impl Default for Sinkhorn {
@@ -115,7 +115,21 @@ impl Sinkhorn {
     /// # Errors
     /// As [`Sinkhorn::solve_batch`].
     pub fn solve(&self, a: &Cloud, b: &Cloud, engine: &Engine) -> Result<Bracket> {
-        let mut found = self.solve_batch(&[(a, b)], engine, &mut ())?;
+        self.solve_with(a, b, engine, &mut ())
+    }
+
+    /// Solves one pair under the eyes of an observer.
+    ///
+    /// # Errors
+    /// As [`Sinkhorn::solve_batch`].
+    pub fn solve_with(
+        &self,
+        a: &Cloud,
+        b: &Cloud,
+        engine: &Engine,
+        observer: &mut dyn Observer,
+    ) -> Result<Bracket> {
+        let mut found = self.solve_batch(&[(a, b)], engine, observer)?;
         Ok(found.pop().expect("one pair, one result"))
     }
 
@@ -133,6 +147,7 @@ impl Sinkhorn {
         engine: &Engine,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Bracket>> {
+        let begin = Instant::now();
         self.validate()?;
         for (a, b) in pairs {
             pairs[0].0.check_dimension(a)?;
@@ -154,9 +169,13 @@ impl Sinkhorn {
             false => Loop::new(self, Pairs::new(engine, &open)?, observer).run()?,
         }
         .into_iter();
+        let ended = Outcome::new(engine, begin, 0, self.tolerance);
         let brackets = netted.iter().zip(pairs).map(|(netted, &(a, b))| match is_open(netted) {
-            true => bracket(netted, [a, b], states.next().expect("one for each that is open")),
-            false => one_sided(netted.left(), [a, b]),
+            true => {
+                let state = states.next().expect("one for each that is open");
+                bracket(netted, [a, b], state, &ended)
+            }
+            false => one_sided(netted.left(), [a, b], &ended),
         });
         Ok(brackets.collect())
     }
@@ -187,7 +206,7 @@ impl Sinkhorn {
 }
 
 /// What is reported of a pair that was solved.
-fn bracket(netted: &Netted, clouds: [&Cloud; 2], state: State) -> Bracket {
+fn bracket(netted: &Netted, clouds: [&Cloud; 2], state: State, ended: &Outcome) -> Bracket {
     let left = netted.left();
     let [lower, upper] = [state.lower, state.upper].map(|bound| bound * left[0].min(left[1]));
     let [first, second] = state.potentials;
@@ -200,24 +219,25 @@ fn bracket(netted: &Netted, clouds: [&Cloud; 2], state: State) -> Bracket {
         distance: distance((lower, upper), clouds),
         f_a,
         f_b,
-        iterations: state.iterations,
         epsilon: state.epsilon,
-        converged: state.converged,
-        interrupted: state.interrupted,
+        outcome: Outcome {
+            converged: state.converged,
+            interrupted: state.interrupted,
+            iterations: state.iterations,
+            ..ended.clone()
+        },
     }
 }
 
 /// Where no more than one cloud has mass to speak of, all of it has to go, or to come.
-fn one_sided([a, b]: [f64; 2], clouds: [&Cloud; 2]) -> Bracket {
+fn one_sided([a, b]: [f64; 2], clouds: [&Cloud; 2], ended: &Outcome) -> Bracket {
     let f = if a > b { 1.0 } else { -1.0 };
     Bracket {
         distance: distance(((a - b).abs(), a + b), clouds),
         f_a: vec![f; clouds[0].weights().len()],
         f_b: vec![f; clouds[1].weights().len()],
-        iterations: 0,
         epsilon: 1.0,
-        converged: true,
-        interrupted: false,
+        outcome: ended.clone(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::Plans;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::gromov::exact::{Descent, FeatureCosts, Sides, inner, rounded, square, times};
-use crate::gromov::{Control, Fused, Problem, Solution, Space, Terms, solve, solve_from};
+use crate::gromov::{Control, Fused, Problem, Solution, Space, Terms};
 use crate::observer::{Observer, Untold};
 
 /// The barycenter on its way.
@@ -108,8 +108,8 @@ impl Input {
             features: costs.as_ref().map(|costs| FeatureCosts { alpha: self.alpha, costs }),
         };
         let found = sides.descend(self.plan.clone(), control, observer)?;
-        self.steps += found.trace.len() - 1;
-        self.settled = found.converged;
+        self.steps += found.outcome.iterations;
+        self.settled = found.outcome.converged;
         self.plan = found.plan;
         Ok(())
     }
@@ -125,17 +125,15 @@ impl Input {
         let solution = match &self.last {
             Some(last) => {
                 let control = Control { annealing: 1.0, ..control.clone() };
-                Some(solve_from(&problem, last, &control, engine, observer)?)
+                problem.solve_from(last, &control, engine, observer)?
             }
-            None => solve(&problem, control, engine, observer)?.into_iter().next(),
+            None => problem.solve_with(control, engine, observer)?,
         };
-        if let Some(solution) = solution {
-            // What is left of the marginals' error would count as a better fit.
-            self.plan = rounded(&solution.plans[0], &self.weights, &center.masses);
-            self.settled = solution.converged;
-            self.steps += solution.sweeps;
-            self.last = Some(solution);
-        }
+        // What is left of the marginals' error would count as a better fit.
+        self.plan = rounded(&solution.plans[0], &self.weights, &center.masses);
+        self.settled = solution.outcome.converged;
+        self.steps += solution.sweeps;
+        self.last = Some(solution);
         Ok(())
     }
 

@@ -21,7 +21,7 @@ pub enum Plans {
     /// Without regularisation, by conditional gradient descent as in
     /// [`conditional_gradient`](super::conditional_gradient), on the CPU.
     Exact(Descent),
-    /// With entropy, by [`solve`](super::solve), on the engine. Its annealing and its start are
+    /// With entropy, by [`Problem::solve`](super::Problem::solve), on the engine. Its annealing and its start are
     /// for the first round; after that every plan starts from the one before.
     Entropic(Control),
 }
@@ -90,7 +90,7 @@ const FINEST: f64 = 1e-5;
 /// let a = Space::from_points(points, Cost::Euclidean, weights.clone())?;
 /// let b = Space::from_points(turned, Cost::Euclidean, weights.clone())?;
 /// let found = FreeSupport::of(vec![a, b], 3).masses(weights).solve(&Engine::cpu())?;
-/// assert!(found.converged && found.loss() < 1e-12);
+/// assert!(found.outcome.converged && found.loss() < 1e-12);
 /// let points = embed(&found.distances.mapv(|distance| distance * distance), 2)?;
 /// assert_eq!(points.dim(), (3, 2));
 /// # Ok::<(), gaspard::Error>(())
@@ -199,7 +199,7 @@ impl FreeSupport {
     ///
     /// # Errors
     /// [`Error::Data`], [`Error::Shape`] and [`Error::Parameter`] for bad input, [`Error::Limit`] for
-    /// matrices that do not fit; where plans are entropic also what [`solve`](super::solve) may
+    /// matrices that do not fit; where plans are entropic also what [`Problem::solve`](super::Problem::solve) may
     /// return.
     pub fn solve(&self, engine: &Engine) -> Result<FreeSupportSolution> {
         self.solve_with(engine, &mut ())
@@ -239,7 +239,7 @@ impl FreeSupport {
         let mut solutions = in_parts(seeds, observer, |start, observer| {
             let seed = self.seed.wrapping_add(start as u64);
             let solution = self.clone().seed(seed).solve_with(engine, observer)?;
-            let interrupted = solution.interrupted;
+            let interrupted = solution.outcome.interrupted;
             Ok((solution, interrupted))
         })?;
         solutions.sort_by(|a, b| a.terms.total().total_cmp(&b.terms.total()));

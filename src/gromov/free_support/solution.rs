@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2};
 
 use crate::gromov::{Terms, TracePoint};
+use crate::outcome::Outcome;
 
 /// A barycenter on a free support.
 #[derive(Clone, Debug)]
@@ -26,18 +27,13 @@ pub struct FreeSupportSolution {
     /// The relative change in the Frobenius norm at the last turn: of C, or of the features where
     /// that is larger.
     pub change: f64,
-    /// True if the stop test was met.
-    pub converged: bool,
-    /// True if the observer stopped the solve.
-    pub interrupted: bool,
-    /// Rounds of plans and distances.
-    pub iterations: usize,
+    /// How the solve ended: iterations are rounds of plans and distances, the tolerance is that of the
+    /// change.
+    pub outcome: Outcome,
     /// Steps towards all plans together: exact transport problems, or sweeps of entropic ones.
     pub steps: usize,
     /// The way there, round by round.
     pub trace: Vec<TracePoint>,
-    /// Seconds in the solver.
-    pub seconds: f64,
 }
 
 impl FreeSupportSolution {

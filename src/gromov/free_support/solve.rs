@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::gromov::exact::inner;
 use crate::gromov::{Terms, TracePoint};
 use crate::observer::{Observer, Progress, stops};
+use crate::outcome::Outcome;
 
 /// Solves a problem that was checked.
 pub(super) fn solve(
@@ -80,11 +81,12 @@ pub(super) fn solve(
         values,
         terms,
         change: trace.last().map_or(f64::INFINITY, |point| point.change),
-        converged: converged && !interrupted,
-        interrupted,
-        iterations: trace.len(),
+        outcome: Outcome {
+            converged: converged && !interrupted,
+            interrupted,
+            ..Outcome::new(engine, begin, trace.len(), tolerance)
+        },
         trace,
-        seconds: begin.elapsed().as_secs_f64(),
     })
 }
 

@@ -2,29 +2,31 @@
 
 use ndarray::Array1;
 
-use super::solve::Outcome;
 use super::star::{Group, Star};
 use super::{Barycenter, BarycenterSolution};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::geometry::{Side, Support};
 use crate::kernels::NOTHING;
+use crate::linear::iterate::Found;
 use crate::linear::pace::{HOST_WORK, room_for};
 use crate::linear::tree::Terms;
 use crate::numeric::compensated_sum;
+use crate::outcome::Outcome;
 
 pub(super) fn evaluate(
     mut star: Star,
     problem: &Barycenter<'_>,
     support: Support,
-    outcome: Outcome,
+    mut found: Found,
     seconds: f64,
 ) -> Result<BarycenterSolution> {
-    let epsilon = outcome.epsilon;
+    let epsilon = found.epsilon;
     let log_barycenter = star.engine.download(&star.mean)?;
     let peak = log_barycenter.iter().copied().fold(NOTHING, f64::max);
     let mut weights: Array1<f64> = log_barycenter.iter().map(|log| (log - peak).exp()).collect();
     weights /= weights.sum();
+    let device = star.engine.description();
     let on_gpu = star.engine.is_gpu();
     let host = match on_gpu && 3.0 * star.work() <= HOST_WORK {
         true => room_for(on_host(&star, problem, &support))?,
@@ -44,14 +46,18 @@ pub(super) fn evaluate(
         support,
         terms: Terms { linear, entropic, marginal: 0.0, dual: f64::NAN },
         marginal_error,
-        converged: outcome.converged,
-        interrupted: outcome.interrupted,
-        iterations: outcome.iterations,
-        tolerance: outcome.tolerance,
+        outcome: Outcome {
+            converged: found.converged[0],
+            interrupted: found.interrupted,
+            iterations: found.iterations[0],
+            tolerance: found.tolerance,
+            seconds,
+            device,
+        },
         epsilon,
-        trace: outcome.trace,
+        reached_epsilon: epsilon == problem.control.epsilon,
+        trace: found.traces.remove(0),
         evaluated_in_f64: in_f64,
-        seconds,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry, Measure, Support};
 use crate::observer::{Observer, in_parts};
+use crate::outcome::Outcome;
 
 /// Weights of the inputs may miss 1 by this much.
 const WEIGHT_SUM: f64 = 1e-6;
@@ -59,22 +60,17 @@ pub struct BarycenterSolution {
     pub terms: Terms,
     /// sum_k weight_k of the L1 errors of both marginals of P_k, for a mass of 1.
     pub marginal_error: f64,
-    /// True if the stop test was met at the target epsilon.
-    pub converged: bool,
-    /// True if the observer stopped the solve.
-    pub interrupted: bool,
-    /// Iterations: one softmin to the support and one back for every input.
-    pub iterations: usize,
-    /// The residual that the stop test asked for.
-    pub tolerance: f64,
+    /// How the solve ended: an iteration is one softmin to the support and one back for every input, the
+    /// tolerance is that of the marginal error.
+    pub outcome: Outcome,
     /// The epsilon reached.
     pub epsilon: f64,
+    /// False if the solve ended before annealing reached the target.
+    pub reached_epsilon: bool,
     /// (iteration, residual) at every stop test of the final epsilon.
     pub trace: Vec<(usize, f64)>,
     /// True if terms and marginals were evaluated in f64.
     pub evaluated_in_f64: bool,
-    /// Seconds in the solver.
-    pub seconds: f64,
 }
 
 impl<'a> Barycenter<'a> {
@@ -183,7 +179,7 @@ impl<'a> Barycenter<'a> {
         in_parts(frames, observer, |frame, observer| {
             let weights = weights_on_path(frame, frames, self.measures.len());
             let solution = self.clone().weights(&weights).solve_with(engine, observer)?;
-            let interrupted = solution.interrupted;
+            let interrupted = solution.outcome.interrupted;
             Ok((solution, interrupted))
         })
     }

@@ -5,13 +5,14 @@ use super::Barycenter;
 use crate::engine::{Array, Engine};
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Geometry, Operator, Side, Support};
+use crate::kernels::NOTHING;
 use crate::kernels::linear::consensus::{Step, consensus};
 use crate::kernels::linear::debias::debias;
 use crate::kernels::linear::node_residual::NodeResidual;
 use crate::kernels::linear::node_update::{NodeArrays, ScaledLaw, node_update};
 use crate::kernels::tiles::{all_running, problem_of_points};
-use crate::kernels::{NEARLY_NOTHING, NOTHING};
 use crate::linear::Law;
+use crate::linear::iterate::rescaled;
 
 /// Inputs with the same support: one batched softmin for all of them.
 pub(super) struct Group {
@@ -119,7 +120,7 @@ impl Star {
 
     /// One iteration: scalings of the inputs from what reached them, their messages, the meeting,
     /// and what it sends back.
-    pub(super) fn iterate(&mut self, epsilon: f64, relaxation: f64) -> Result<()> {
+    pub(super) fn project(&mut self, epsilon: f64, relaxation: f64) -> Result<()> {
         let engine = &self.engine;
         if let Some(correction) = &self.correction {
             engine.copy(&correction.log_c, &mut self.mean)?;
@@ -147,13 +148,10 @@ impl Star {
     }
 
     /// Changes the unit of all scalings from one epsilon to another.
-    pub(super) fn rescale(&mut self, from: f64, to: f64) -> Result<()> {
+    pub(super) fn change_unit(&mut self, from: f64, to: f64) -> Result<()> {
         let engine = &self.engine;
         let rescale = |array: &mut Array| {
-            let mut values = engine.download(array)?;
-            for value in &mut values {
-                *value = if *value < NEARLY_NOTHING { NOTHING } else { *value * (from / to) };
-            }
+            let values = rescaled(engine, array, from, to)?;
             engine.write(array, &values)
         };
         for group in &mut self.groups {

@@ -3,25 +3,26 @@
 
 use ndarray::Array1;
 
-use super::solve::Outcome;
 use super::{Forest, Reference, Terms, Tree, TreeSolution};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::kernels::linear::node_update::ScaledLaw;
 use crate::kernels::{NEARLY_NOTHING, NOTHING};
 use crate::linear::Law;
+use crate::linear::iterate::Found;
 use crate::linear::pace::{HOST_WORK, room_for};
 use crate::linear::schedule::Control;
 use crate::numeric::compensated_sum;
+use crate::outcome::Outcome;
 
 pub(super) fn evaluate(
     mut forest: Forest,
     trees: &[&Tree],
     control: &Control,
-    outcome: Outcome,
-    solve_seconds: f64,
+    found: Found,
+    seconds: f64,
 ) -> Result<Vec<TreeSolution>> {
-    let epsilon = outcome.epsilon;
+    let epsilon = found.epsilon;
     let engine = forest.engine.clone();
     let host = match engine.is_gpu() && forest.work() * 2.0 <= HOST_WORK {
         true => room_for(on_host(&forest, trees))?,
@@ -66,16 +67,19 @@ pub(super) fn evaluate(
             marginals,
             terms,
             marginal_error,
-            // Where no plan meets the laws, potentials run away, and in the end nothing moves.
-            converged: outcome.converged[index] && marginal_error <= outcome.acceptable,
-            interrupted: outcome.interrupted,
+            outcome: Outcome {
+                // Where no plan meets the laws, potentials run away, and in the end nothing moves.
+                converged: found.converged[index] && marginal_error <= found.acceptable,
+                interrupted: found.interrupted,
+                iterations: found.iterations[index],
+                tolerance: found.tolerance,
+                seconds,
+                device: engine.description(),
+            },
             // Annealing was cut short: the potentials belong to a larger epsilon.
             reached_epsilon: epsilon == control.epsilon,
-            iterations: outcome.iterations[index],
-            tolerance: outcome.tolerance,
-            trace: outcome.traces[index].clone(),
+            trace: found.traces[index].clone(),
             evaluated_in_f64: in_f64,
-            seconds: solve_seconds,
             tree: (*tree).clone(),
         });
     }

@@ -4,12 +4,13 @@ use super::{Node, Reference, Tree};
 use crate::engine::{Array, Engine};
 use crate::error::{Error, Result};
 use crate::geometry::{Operator, Side};
+use crate::kernels::NOTHING;
 use crate::kernels::linear::node_residual::NodeResidual;
 use crate::kernels::linear::node_update::{NodeArrays, ScaledLaw, node_update};
 use crate::kernels::linear::sum_messages::sum_messages;
 use crate::kernels::tiles::problem_of_points;
-use crate::kernels::{NEARLY_NOTHING, NOTHING};
 use crate::linear::Law;
+use crate::linear::iterate::rescaled;
 use crate::numeric::compensated_sum;
 
 /// One step of a sweep. Edges are named by the index of the edge; `down` leads away from the root.
@@ -300,10 +301,8 @@ impl Forest {
     /// Changes the unit of the potentials from one epsilon to another, and with it the biases.
     pub(crate) fn rescale(&mut self, from: f64, to: f64) -> Result<()> {
         for node in 0..self.nodes.len() {
-            let mut potential = self.engine.download(&self.nodes[node].arrays.potential)?;
-            for value in &mut potential {
-                *value = if *value < NEARLY_NOTHING { NOTHING } else { *value * (from / to) };
-            }
+            let potential = &self.nodes[node].arrays.potential;
+            let potential = rescaled(&self.engine, potential, from, to)?;
             self.set_potential(node, &potential)?;
         }
         Ok(())

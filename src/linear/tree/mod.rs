@@ -28,8 +28,7 @@ use crate::validate::positive;
 pub(crate) use evaluate::NodeValues;
 pub(crate) use forest::{Forest, Move, Shape};
 pub use solution::{Terms, TreeSolution};
-pub(crate) use solve::{Sweeps, solve_with};
-pub use solve::{solve, solve_batch};
+pub(crate) use solve::{Sweeps, solve_in};
 
 /// The measure that a node's entropy is relative to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +70,7 @@ pub struct Edge {
 /// A problem on a tree.
 ///
 /// ```
-/// use gaspard::linear::tree::{self, Tree};
+/// use gaspard::linear::tree::Tree;
 /// use gaspard::linear::{Control, Law};
 /// use gaspard::{Engine, Geometry};
 /// use ndarray::array;
@@ -80,7 +79,7 @@ pub struct Edge {
 /// let a = problem.node(array![0.5, 0.5], Law::Fixed);
 /// let b = problem.node(array![0.25, 0.75], Law::Fixed);
 /// problem.edge(a, b, Geometry::matrix(array![[0.0, 1.0], [1.0, 0.0]])?);
-/// let solution = tree::solve(&problem, &Control::new(0.01), &Engine::cpu(), &mut ())?;
+/// let solution = problem.solve(&Control::new(0.01), &Engine::cpu())?;
 /// assert!((solution.terms.linear - 0.25).abs() < 1e-4);
 /// # Ok::<(), gaspard::Error>(())
 /// ```

@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2};
 use super::{Forest, Tree};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::outcome::Outcome;
 
 /// The terms of the objective, in the units of the cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,23 +50,16 @@ pub struct TreeSolution {
     /// How far the marginals are from where their laws want them: L1, summed over nodes, for a
     /// mass of 1.
     pub marginal_error: f64,
-    /// True if the stop test was met at the target epsilon.
-    pub converged: bool,
-    /// True if the observer stopped the solve.
-    pub interrupted: bool,
+    /// How the solve ended: iterations are sweeps over the tree, the tolerance is that of the marginal
+    /// error.
+    pub outcome: Outcome,
     /// False if the solve ended before annealing reached the target.
     pub reached_epsilon: bool,
-    /// Sweeps over the tree.
-    pub iterations: usize,
-    /// The residual that the stop test asked for.
-    pub tolerance: f64,
     /// (iteration, residual) at every stop test of the final epsilon.
     pub trace: Vec<(usize, f64)>,
     /// True if marginals and terms were evaluated in f64; on a GPU, very large problems are
     /// evaluated on the device.
     pub evaluated_in_f64: bool,
-    /// Seconds in the solver.
-    pub seconds: f64,
 }
 
 impl TreeSolution {

@@ -57,7 +57,7 @@ const BINS: usize = 80;
 ///
 /// ```
 /// use gaspard::Engine;
-/// use gaspard::dynamic::{Control, Domain, Map, Particles, Problem, Space, solve};
+/// use gaspard::dynamic::{Control, Domain, Map, Particles, Problem, Space};
 /// use gaspard::report::paths;
 /// use gaspard::report::picture::{Colormap, Style};
 ///
@@ -66,7 +66,7 @@ const BINS: usize = 80;
 /// let height = Map::from_fn(&domain, |x| vec![x[0] * x[1]])?;
 /// let problem = Problem::new(&domain, bump(0.4).view(), bump(0.6).view())?
 ///     .space(Space::particles(height), 1.0)?;
-/// let solution = solve(&problem, &Control::default(), &Engine::cpu(), &mut ())?;
+/// let solution = problem.solve(&Control::default(), &Engine::cpu())?;
 /// let particles = Particles::trace(&solution, &problem, 20, 0)?;
 /// let picture = paths::render(&problem, &solution, &particles, &Style::new(Colormap::Ink))?;
 /// // Two panels of 320 pixels, 24 apart, with 16 around them.
