@@ -152,7 +152,10 @@ fn noise_that_is_shared_belongs_to_someone() {
         sums.iter().copied().fold(f64::INFINITY, f64::min)
     };
     assert!(least(&dropped) < 0.5 && least(&shared) > 1.0 - 1e-9);
-    let search = |found: &Separated| found.delays.as_ref().unwrap().search.clone();
+    let search = |found: &Separated| {
+        let search = found.delays.as_ref().unwrap().search.as_ref().unwrap();
+        (search.frames.clone(), search.objective, search.seeds.clone())
+    };
     assert!(search(&dropped) == search(&shared));
     // The variance, given, is near what is estimated: 1.1 times at 0 dB.
     let known = Separator::new(2).noise(NoiseLevel::Variance(scene.noise_variance));

@@ -259,6 +259,13 @@ fn engines_agree() {
     }
 }
 
+/// All of a solution but how long it took.
+fn timeless(mut solution: Solution) -> Solution {
+    solution.outcome.seconds = 0.0;
+    solution.trace.iter_mut().for_each(|point| point.seconds = 0.0);
+    solution
+}
+
 #[test]
 fn recordings_of_a_batch_do_not_depend_on_one_another() {
     let truths = [array![[0.0, 2.0], [0.0, -5.0]], array![[0.0, 7.5], [0.0, 0.4]]];
@@ -269,7 +276,7 @@ fn recordings_of_a_batch_do_not_depend_on_one_another() {
         .collect();
     let together = Separation::solve_batch(&scenes, &Engine::cpu(), &mut ()).unwrap();
     for ((scene, together), truth) in scenes.iter().zip(&together).zip(&truths) {
-        assert_eq!(&scene.solve(&Engine::cpu()).unwrap(), together);
+        assert_eq!(timeless(scene.solve(&Engine::cpu()).unwrap()), timeless(together.clone()));
         assert!(furthest(&together.delays, truth) < 0.5);
     }
     assert!(Separation::solve_batch(&[], &Engine::cpu(), &mut ()).unwrap().is_empty());

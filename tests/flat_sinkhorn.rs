@@ -192,7 +192,9 @@ fn neither_order_nor_company_changes_a_bit() {
         let solver = Sinkhorn::new().epsilon(0.02).max_iterations(200);
         let together = solver.solve_batch(&pairs, &engine, &mut ()).unwrap();
         for ((a, b), found) in pairs.iter().zip(&together) {
-            let alone = solver.solve(a, b, &engine).unwrap();
+            let mut alone = solver.solve(a, b, &engine).unwrap();
+            // How long it took is all that may differ.
+            alone.outcome.seconds = found.outcome.seconds;
             assert_eq!(&alone, found, "{engine:?}");
             let turned = solver.solve(b, a, &engine).unwrap();
             assert_eq!(turned.distance, found.distance);

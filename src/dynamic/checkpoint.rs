@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, ArrayD};
 
-use super::law::Law;
+use super::joint_law::JointLaw;
 use super::run::Run;
 use super::space::Tie;
 use super::system::System;
@@ -152,7 +152,7 @@ impl Problem {
 }
 
 /// What each cell is sent to, and with which weight.
-fn digest_of_law(law: &Law) -> [f64; 3] {
+fn digest_of_law(law: &JointLaw) -> [f64; 3] {
     let sparse = law.on_masses().0;
     let numbers = |all: &[u32]| all.iter().map(|number| f64::from(*number)).collect::<Vec<_>>();
     let (starts, columns) = (numbers(&sparse.starts), numbers(&sparse.columns));

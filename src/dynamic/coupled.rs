@@ -1,8 +1,8 @@
 //! A space with a grid of its own, whose density is tied to the primary one by a law.
 
-use super::Law;
+use super::JointLaw;
 use super::flow::{Flow, Points, Steps};
-use super::law::squared_norm;
+use super::joint_law::squared_norm;
 use super::setting::Setting;
 use super::start::straight;
 use crate::engine::{Array, Engine};
@@ -29,7 +29,7 @@ pub(super) struct Coupled {
 }
 
 impl Coupled {
-    pub(super) fn new(engine: &Engine, law: &Law, setting: &Setting) -> Result<Self> {
+    pub(super) fn new(engine: &Engine, law: &JointLaw, setting: &Setting) -> Result<Self> {
         let Setting { layout, metric, start, end, weight } = setting;
         let (onto, given) = law.on_densities();
         let cells = layout.grid.cells();

@@ -1,7 +1,7 @@
 //! The fixed parts of a space with a grid of its own.
 
 use super::space::Tie;
-use super::{Bins, Law, Problem, Space};
+use super::{Bins, JointLaw, Problem, Space};
 use crate::kernels::dynamic::{Layout, SpaceTime};
 
 /// The least metric of a space whose weight is zero, so that its paraboloid does not degenerate.
@@ -26,7 +26,7 @@ impl Setting {
         }
     }
 
-    fn new(problem: &Problem, law: &Law, bins: &Bins, beta: f64) -> Self {
+    fn new(problem: &Problem, law: &JointLaw, bins: &Bins, beta: f64) -> Self {
         let domain = &problem.domain;
         let cells = [domain.steps()].into_iter().chain(bins.counts().iter().copied());
         let sides = [1.0].into_iter().chain(bins.sides());

@@ -9,7 +9,7 @@ use super::run::Run;
 use super::setting::Setting;
 use super::space::{Frames, Tie};
 use super::start::first_state;
-use super::{Law, Problem, Residuals, TracePoint};
+use super::{JointLaw, Problem, Residuals, TracePoint};
 use crate::error::Result;
 use crate::outcome::Outcome;
 
@@ -241,7 +241,7 @@ impl Solution {
 }
 
 /// The mean of the law of every cell: (cells, d).
-fn conditional_means(law: &Law, points: &Array2<f64>) -> Array2<f64> {
+fn conditional_means(law: &JointLaw, points: &Array2<f64>) -> Array2<f64> {
     let (_, given) = law.on_masses();
     let mut means = Array2::zeros((law.cells(), points.ncols()));
     for (cell, mut mean) in means.rows_mut().into_iter().enumerate() {
@@ -252,7 +252,7 @@ fn conditional_means(law: &Law, points: &Array2<f64>) -> Array2<f64> {
 
 impl super::Space {
     /// The law that leads there and the points, where it is tied by one.
-    pub(super) fn law(&self) -> Option<(&Law, Array2<f64>)> {
+    pub(super) fn law(&self) -> Option<(&JointLaw, Array2<f64>)> {
         match &self.tie {
             Tie::Coupled { law, bins } => Some((law, bins.centres())),
             Tie::Frames(Frames { law, places, .. }) => Some((law, places.points())),

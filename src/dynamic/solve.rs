@@ -100,7 +100,7 @@ impl Problem {
         control.validate()?;
         self.validate()?;
         validate_method(self, control)?;
-        Engine::cpu().require(
+        engine.host().require(
             "the evaluation on the host",
             host_bytes(self),
             "use a coarser grid, or a machine with more memory",

@@ -1,6 +1,6 @@
 //! Another space, and how it moves along with the primary one.
 
-use super::{Bins, Law, Map, Places};
+use super::{Bins, JointLaw, Map, Places};
 use crate::error::{Error, Result};
 
 /// How the motion in another space follows from that in the primary one, in the words of the paper
@@ -30,7 +30,7 @@ impl Form {
             Self::Shared => Ok(Space::density(map)),
             Self::Coupled => {
                 let bins = bins.map_or_else(|| Bins::usual(&map), Ok)?;
-                Ok(Space::coupled(Law::deposit(&map, &bins)?, bins)?.known_as(map))
+                Ok(Space::coupled(JointLaw::deposit(&map, &bins)?, bins)?.known_as(map))
             }
             Self::Kantorovich => Ok(Space::frames(Frames::of_map(&map, bins)?)?.known_as(map)),
         }
@@ -41,14 +41,14 @@ impl Form {
 ///
 /// ```
 /// use gaspard::Engine;
-/// use gaspard::dynamic::{Bins, Control, Domain, Law, Map, Problem, Space};
+/// use gaspard::dynamic::{Bins, Control, Domain, JointLaw, Map, Problem, Space};
 ///
 /// // Along a line, and on a scale of it that is twice as long: the density alone is tied.
 /// let domain = Domain::new(&[16], 8)?;
 /// let bump = |centre: f64| domain.density(|x| (-(x[0] - centre).powi(2) / 0.02).exp());
 /// let long = Map::from_fn(&domain, |x| vec![2.0 * x[0]])?;
 /// let bins = Bins::new(&[16], &[0.0], &[2.0])?;
-/// let law = Law::deposit(&long, &bins)?;
+/// let law = JointLaw::deposit(&long, &bins)?;
 /// let problem = Problem::new(&domain, bump(0.35).view(), bump(0.65).view())?
 ///     .space(Space::coupled(law, bins)?.known_as(long), 0.5)?;
 /// let solution = problem.solve(&Control::default(), &Engine::cpu())?;
@@ -71,7 +71,7 @@ pub(super) enum Tie {
     /// The density is the same, each space moves it as it likes.
     Density,
     /// The other space has a grid of its own, on which the density is S rho.
-    Coupled { law: Law, bins: Bins },
+    Coupled { law: JointLaw, bins: Bins },
     /// The other space has the cost of static transport from frame to frame of S rho.
     Frames(Frames),
 }
@@ -94,7 +94,7 @@ impl Space {
     ///
     /// # Errors
     /// [`Error::Shape`] for a law that leads elsewhere than to these bins.
-    pub fn coupled(law: Law, bins: Bins) -> Result<Self> {
+    pub fn coupled(law: JointLaw, bins: Bins) -> Result<Self> {
         check_points(&law, bins.len())?;
         Ok(Self { tie: Tie::Coupled { law, bins }, map: None })
     }
@@ -148,7 +148,7 @@ impl Space {
     }
 }
 
-fn check_points(law: &Law, points: usize) -> Result<()> {
+fn check_points(law: &JointLaw, points: usize) -> Result<()> {
     if law.points() == points {
         return Ok(());
     }
@@ -166,7 +166,7 @@ fn check_points(law: &Law, points: usize) -> Result<()> {
 /// Along one axis of bins W² is exact; elsewhere it is the debiased entropic divergence.
 #[derive(Clone, Debug)]
 pub struct Frames {
-    pub(super) law: Law,
+    pub(super) law: JointLaw,
     pub(super) places: Places,
     pub(super) stride: usize,
     pub(super) epsilon: Option<f64>,
@@ -176,23 +176,23 @@ pub struct Frames {
 
 impl Frames {
     /// A frame at every node of time.
-    pub fn new(law: Law, places: Places) -> Self {
+    pub fn new(law: JointLaw, places: Places) -> Self {
         Self { law, places, stride: 1, epsilon: None, floor: None, sweeps: 10 }
     }
 
     /// Frames of the space that a map leads to, on `bins`, by default the usual ones.
     ///
     /// # Errors
-    /// As [`Bins::usual`] and [`Law::deposit`].
+    /// As [`Bins::usual`] and [`JointLaw::deposit`].
     pub fn of_map(map: &Map, bins: Option<Bins>) -> Result<Self> {
         let bins = bins.map_or_else(|| Bins::usual(map), Ok)?;
-        Ok(Self::new(Law::deposit(map, &bins)?, Places::Bins(bins)))
+        Ok(Self::new(JointLaw::deposit(map, &bins)?, Places::Bins(bins)))
     }
 
     /// Frames of the cells themselves, where a map takes them.
     pub fn of_cells(map: &Map) -> Self {
         let cells = map.values().nrows();
-        Self::new(Law::identity(cells), Places::Points(map.values().clone()))
+        Self::new(JointLaw::identity(cells), Places::Points(map.values().clone()))
     }
 
     /// A frame at every so many nodes of time only; it has to divide the steps of time.

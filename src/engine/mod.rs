@@ -72,6 +72,8 @@ struct Inner {
     ledger: Arc<Ledger>,
     profile: Profile,
     sabotage: Arc<Sabotage>,
+    /// The bound on memory that was asked for.
+    memory_limit: Option<u64>,
 }
 
 /// The two kinds of engine, for kernel launches to match on.
@@ -94,7 +96,16 @@ impl Engine {
             ledger: Ledger::new(limit),
             profile: Profile::new(options.profile),
             sabotage: Arc::default(),
+            memory_limit: options.memory_limit,
         }))
+    }
+
+    /// Where solutions are evaluated in f64: this engine, or beside a GPU the CPU, under the bound on
+    /// memory that was asked for.
+    pub(crate) fn host(&self) -> Self {
+        let options =
+            EngineOptions { memory_limit: self.0.memory_limit, ..EngineOptions::default() };
+        if self.is_gpu() { Self::cpu_with(&options) } else { self.clone() }
     }
 
     /// A GPU engine.
@@ -119,6 +130,7 @@ impl Engine {
             ledger: Ledger::new(limit),
             profile: Profile::new(options.profile),
             sabotage,
+            memory_limit: options.memory_limit,
         })))
     }
 

@@ -28,7 +28,7 @@ use crate::observer::{Observer, in_parts};
 /// let hook = GridSpace::plane(array![[1.0, 1.0], [1.0, 0.0]].view())?;
 /// let grid = GridSpace::whole_plane([3, 3])?;
 /// let barycenter = Barycenter::of(&[&bar.space, &hook.space], &grid.space);
-/// let solution = barycenter.solve(&Control::new(1e-2), &Engine::cpu(), &mut ())?.swap_remove(0);
+/// let solution = barycenter.solve(&Control::new(1e-2), &Engine::cpu())?;
 /// let picture = grid.draw(Barycenter::weights_of(&solution))?;
 /// assert!((picture.sum() - 1.0).abs() < 1e-6);
 /// # Ok::<(), gaspard::Error>(())

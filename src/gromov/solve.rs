@@ -118,7 +118,7 @@ fn run(
         let size = |node: usize| problem.nodes[node].space.len() as u64;
         let pairs = problem.edges.iter().map(|edge| size(edge.rows) * size(edge.cols));
         let remedy = "do not ask for plans, but for marginals only";
-        Engine::cpu().require("the plans on the host", 8 * pairs.sum::<u64>(), remedy)?;
+        engine.host().require("the plans on the host", 8 * pairs.sum::<u64>(), remedy)?;
     }
     let epsilons = control.epsilons(problem.scale());
     let several = given.is_none() && control.start == Start::Random;

@@ -52,6 +52,8 @@ const CASES: &[(&str, &str)] = &[
     ("tdoa stereo.wav --sources 1 --method gcc-phat --start grid", "--start"),
     ("tdoa stereo.wav --sources 1 --method gcc-phat --noise -4", "--noise"),
     ("tdoa stereo.wav --sources 1 --method mccc --block -3", "--block"),
+    ("tdoa stereo.wav --sources 1 --method mccc --max-iterations 3", "--max-iterations"),
+    ("separate stereo.wav --sources 1 --out o --method mnmf --tolerance 1", "--tolerance"),
     ("separate stereo.wav --sources 1 --out o --iterations 2", "--iterations"),
     ("separate stereo.wav --sources 1 --out o --method paper --noise white", "--noise"),
     ("separate stereo.wav --sources 1 --out o --method mnmf --starts 2", "--starts"),
@@ -65,8 +67,7 @@ const UNKNOWN: &[&str] = &[
     "dynamic a.npy a.npy --annealing 2",
     "flat x.npy x.npy --annealing 2",
     "simulate mono.wav --delays 1 --out o.wav --tolerance 1",
-    "tdoa stereo.wav --sources 1 --max-iterations 1",
-    "separate stereo.wav --sources 1 --out o --tolerance 1",
+    "simulate --voices 1 --delays 1 --out mix.wav --max-iterations 1",
     "separate stereo.wav --sources 1 --out o --filter wiener --iterations 0",
 ];
 

@@ -2,7 +2,7 @@
 
 use gaspard::dynamic::paper::Example;
 use gaspard::dynamic::{
-    Bins, Control, Domain, Form, Frames, Law, Map, Method, Places, Problem, Solution, Space,
+    Bins, Control, Domain, Form, Frames, JointLaw, Map, Method, Places, Problem, Solution, Space,
 };
 use gaspard::{Engine, Error};
 use ndarray::{Array2, Axis};
@@ -54,7 +54,7 @@ fn a_space_tied_to_itself_doubles_the_cost() {
     let ends = [[0.35, 0.4], [0.6, 0.6]].map(|centre| gaussian(&domain, &centre, 0.12));
     let alone = Problem::new(&domain, ends[0].view(), ends[1].view()).unwrap();
     let bins = Bins::new(&[12, 10], &[0.0, 0.0], &[1.0, 1.0]).unwrap();
-    let coupled = Space::coupled(Law::identity(120), bins.clone()).unwrap();
+    let coupled = Space::coupled(JointLaw::identity(120), bins.clone()).unwrap();
     let tied = alone.clone().space(coupled, 1.0).unwrap();
     for engine in engines() {
         let one = run(&alone, &tight(), &engine);
@@ -64,7 +64,7 @@ fn a_space_tied_to_itself_doubles_the_cost() {
         assert!((two.total / (2.0 * one.total) - 1.0).abs() < 1e-3, "{} {}", two.total, one.total);
         assert!(distance(&two.density, &one.density) < 2e-2);
     }
-    let elsewhere = Space::coupled(Law::identity(100), bins);
+    let elsewhere = Space::coupled(JointLaw::identity(100), bins);
     assert!(matches!(elsewhere, Err(Error::Shape { .. })));
 }
 
@@ -102,7 +102,7 @@ fn entropic_frames_come_near_the_shared_form() {
     let shared = alone.clone().space(Space::density(bent.clone()), 1.0).unwrap();
     let shared = run(&shared, &tight(), &Engine::cpu());
     let bins = Bins::around(&bent, &[16, 16]).unwrap();
-    let law = Law::deposit(&bent, &bins).unwrap();
+    let law = JointLaw::deposit(&bent, &bins).unwrap();
     let frames = Frames::new(law, Places::Bins(bins)).sweeps(5);
     let tied = alone.space(Space::frames(frames).unwrap().known_as(bent), 1.0).unwrap();
     for engine in engines() {
@@ -127,7 +127,7 @@ fn laws_and_particles_go_together() {
         (0.1 + i as f64) * (-8.0 * apart * apart).exp()
     });
     let points = Places::Points(Array2::from_shape_fn((4, 1), |(j, _)| j as f64 / 3.0));
-    let space = |law: Law| {
+    let space = |law: JointLaw| {
         let frames = Frames::new(law, points.clone()).floor(0.05);
         Space::frames(frames).unwrap()
     };
@@ -136,7 +136,7 @@ fn laws_and_particles_go_together() {
     let solutions = [law, kernel].map(|law| {
         let problem = Problem::new(&domain, ends[0].view(), ends[1].view()).unwrap();
         let problem = problem.space(Space::particles(slow.clone()), 0.5).unwrap();
-        let problem = problem.space(space(Law::joint(law.view()).unwrap()), 0.3).unwrap();
+        let problem = problem.space(space(JointLaw::joint(law.view()).unwrap()), 0.3).unwrap();
         let solution =
             run(&problem, &Control { method: Method::Yan, ..fixed(200, 0.2) }, &Engine::cpu());
         let weighted = solution.costs[0] + 0.5 * solution.costs[1] + 0.3 * solution.costs[2];
@@ -186,7 +186,7 @@ fn what_frames_cannot_be_is_refused() {
     let map = Map::from_fn(&domain, |x| vec![x[0]]).unwrap();
     let frames = || {
         let bins = Bins::usual(&map).unwrap();
-        Frames::new(Law::deposit(&map, &bins).unwrap(), Places::Bins(bins))
+        Frames::new(JointLaw::deposit(&map, &bins).unwrap(), Places::Bins(bins))
     };
     for bad in [
         frames().stride(4),

@@ -2,7 +2,8 @@
 
 use gaspard::dynamic::paper::Example;
 use gaspard::dynamic::{
-    Checkpoint, Control, Domain, Form, Frames, Law, Map, Method, Places, Problem, Solution, Space,
+    Checkpoint, Control, Domain, Form, Frames, JointLaw, Map, Method, Places, Problem, Solution,
+    Space,
 };
 use gaspard::{Engine, Error};
 
@@ -34,7 +35,7 @@ fn problems() -> Vec<(&'static str, Problem, Control)> {
     let map = Map::from_fn(&domain, |x| vec![x[0], x[0] * x[1]]).unwrap();
     let ends = [[0.3, 0.4], [0.6, 0.6]].map(|centre| gaussian(&domain, &centre, 0.15));
     let places = Places::Points(map.values().clone());
-    let frames = Frames::new(Law::identity(72), places).sweeps(3).floor(0.05).stride(2);
+    let frames = Frames::new(JointLaw::identity(72), places).sweeps(3).floor(0.05).stride(2);
     let points = Problem::new(&domain, ends[0].view(), ends[1].view()).unwrap();
     let points = points.space(Space::frames(frames).unwrap().known_as(map), 0.5).unwrap();
     vec![
@@ -84,7 +85,7 @@ fn checkpoints_of_something_else_are_refused() {
             f64::from(u8::from(to(cell) == point))
         });
         let points = ndarray::Array2::from_shape_fn((72, 1), |(point, _)| point as f64 / 72.0);
-        let frames = Frames::new(Law::joint(joint.view()).unwrap(), Places::Points(points));
+        let frames = Frames::new(JointLaw::joint(joint.view()).unwrap(), Places::Points(points));
         let problem = Problem::new(&domain, end.view(), end.view()).unwrap();
         problem.space(Space::frames(frames.sweeps(3).floor(0.05)).unwrap(), 0.5).unwrap()
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gaspard::dynamic::{Law, Places};
+use gaspard::dynamic::{JointLaw, Places};
 use gaspard::io::{npy, npz};
 use gaspard::{Engine, Error, Result};
 use ndarray::{Array2, ArrayD, Axis, Ix2};
@@ -10,7 +10,7 @@ use ndarray::{Array2, ArrayD, Axis, Ix2};
 use crate::cli::inputs;
 
 /// A joint law (cells, points): a matrix, or its compressed rows.
-pub(super) fn read(path: &Path, host: &Engine) -> Result<Law> {
+pub(super) fn read(path: &Path, host: &Engine) -> Result<JointLaw> {
     if path.extension().is_some_and(|ending| ending == "npz") {
         let names = ["data", "indices", "indptr", "shape"];
         let [data, indices, indptr, shape] = npz::read_named(path, names)?;
@@ -34,9 +34,9 @@ pub(super) fn read(path: &Path, host: &Engine) -> Result<Law> {
             return Err(Error::file(path, problem));
         }
         let data: Vec<f64> = data.iter().copied().collect();
-        return Law::compressed(&data, &indices, &indptr, points);
+        return JointLaw::compressed(&data, &indices, &indptr, points);
     }
-    Law::joint(matrix(path)?.view())
+    JointLaw::joint(matrix(path)?.view())
 }
 
 /// Points (points, d), or (points,) on a line.

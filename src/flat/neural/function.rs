@@ -21,7 +21,7 @@ const POINTS_AT_ONCE: usize = 1024;
 /// let a = Cloud::counting("a", array![[0.0, 0.0], [0.5, 0.0]])?;
 /// let b = Cloud::counting("b", array![[1.0, 1.0]])?;
 /// let training = Training::tight().epochs(20).hidden(&[16, 16]);
-/// let trained = training.solve_batch(&[(&a, &b)], &Engine::cpu(), &mut ())?.swap_remove(0);
+/// let trained = training.solve(&a, &b, &Engine::cpu())?;
 /// let f = trained.function.evaluate(&array![[0.0, 0.0], [2.0, 2.0]])?;
 /// assert!(f.iter().all(|value| value.abs() <= 1.0));
 /// # Ok::<(), gaspard::Error>(())

@@ -52,7 +52,7 @@ impl FreeSupport {
     /// Refuses matrices that do not fit on the host: of every input D and D² (n x n) and, while its
     /// plan is found, [`MATRICES`] of the plan's size.
     fn require(&self, engine: &Engine) -> Result<()> {
-        let host = if engine.is_gpu() { &Engine::cpu() } else { engine };
+        let host = engine.host();
         let m = self.masses.len() as u64;
         let own = self.inputs.iter().map(|input| {
             let n = input.len() as u64;

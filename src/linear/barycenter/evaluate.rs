@@ -63,7 +63,7 @@ pub(super) fn evaluate(
 
 /// The same star with the same scalings on the CPU.
 fn on_host(star: &Star, problem: &Barycenter<'_>, support: &Support) -> Result<Star> {
-    let cpu = Engine::cpu();
+    let cpu = star.engine.host();
     let mut host = Star::new(&cpu, problem, support)?;
     for (target, source) in host.groups.iter_mut().zip(&star.groups) {
         cpu.write(&mut target.inputs.bias, &star.engine.download(&source.inputs.bias)?)?;

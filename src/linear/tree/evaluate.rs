@@ -4,7 +4,6 @@
 use ndarray::Array1;
 
 use super::{Forest, Reference, Terms, Tree, TreeSolution};
-use crate::engine::Engine;
 use crate::error::Result;
 use crate::kernels::linear::node_update::ScaledLaw;
 use crate::kernels::{NEARLY_NOTHING, NOTHING};
@@ -88,7 +87,7 @@ pub(super) fn evaluate(
 
 /// The same trees with the same potentials on the CPU.
 fn on_host(forest: &Forest, trees: &[&Tree]) -> Result<Forest> {
-    let mut host = Forest::new(&Engine::cpu(), trees)?;
+    let mut host = Forest::new(&forest.engine.host(), trees)?;
     for (node, values) in forest.nodes.iter().enumerate() {
         let potential = forest.engine.download(&values.arrays.potential)?;
         host.set_potential(node, &potential)?;

@@ -76,7 +76,7 @@ impl TreeSolution {
             ));
         };
         let (rows, cols) = description.geometry.shape();
-        let host = Engine::cpu();
+        let host = self.engine.host();
         let bytes = rows as u64 * cols as u64 * 8;
         host.require("the plan", bytes, "apply it to vectors instead of storing it")?;
         let mut forest = self.host_forest()?;
@@ -162,7 +162,7 @@ impl TreeSolution {
 
     /// The solution's potentials on the CPU, with all messages up to date.
     fn host_forest(&self) -> Result<Forest> {
-        let mut forest = Forest::new(&Engine::cpu(), &[&self.tree])?;
+        let mut forest = Forest::new(&self.engine.host(), &[&self.tree])?;
         for (node, potential) in self.potentials.iter().enumerate() {
             let scaled: Vec<f64> = potential.iter().map(|f| f / self.epsilon).collect();
             forest.set_potential(node, &scaled)?;

@@ -10,22 +10,22 @@ use crate::kernels::dynamic::law_product::Sparse;
 /// the points of the other space, S(j | i) = P_ij / sum_j P_ij (paper section 3.2).
 ///
 /// ```
-/// use gaspard::dynamic::Law;
+/// use gaspard::dynamic::JointLaw;
 /// use ndarray::array;
 /// // Two cells; the first one leads to both points alike, the second one to the last.
-/// let law = Law::joint(array![[0.2, 0.2], [0.0, 0.6]].view())?;
+/// let law = JointLaw::joint(array![[0.2, 0.2], [0.0, 0.6]].view())?;
 /// assert_eq!(law.apply(&[0.5, 0.5]), [0.25, 0.75]);
 /// # Ok::<(), gaspard::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Law {
+pub struct JointLaw {
     /// S^T: a row for every cell, whose entries sum to 1.
     given: Sparse,
     /// S: a row for every point.
     onto: Sparse,
 }
 
-impl Law {
+impl JointLaw {
     /// From a joint law as a matrix (cells, points) of numbers from 0 up; cells are in row-major
     /// order. Rows are scaled to sum 1: a Markov kernel is as good.
     ///
@@ -51,7 +51,7 @@ impl Law {
     /// row i are those from `indptr[i]` to `indptr[i + 1]`.
     ///
     /// # Errors
-    /// [`Error::Data`] for arrays that are no such matrix, else as [`Law::joint`].
+    /// [`Error::Data`] for arrays that are no such matrix, else as [`JointLaw::joint`].
     pub fn compressed(
         data: &[f64],
         indices: &[usize],
@@ -197,10 +197,11 @@ mod tests {
 
     #[test]
     fn columns_keep_the_mass() {
-        let law = Law::joint(array![[1.0, 2.0, 1.0], [0.0, 0.0, 0.3]].view()).unwrap();
+        let law = JointLaw::joint(array![[1.0, 2.0, 1.0], [0.0, 0.0, 0.3]].view()).unwrap();
         assert_eq!(law.apply(&[1.0, 0.0]), [0.25, 0.5, 0.25]);
         assert_eq!(law.apply(&[0.0, 2.0]), [0.0, 0.0, 2.0]);
-        let same = Law::compressed(&[1.0, 2.0, 1.0, 0.3], &[0, 1, 2, 2], &[0, 3, 4], 3).unwrap();
+        let same =
+            JointLaw::compressed(&[1.0, 2.0, 1.0, 0.3], &[0, 1, 2, 2], &[0, 3, 4], 3).unwrap();
         assert_eq!(law, same);
     }
 
@@ -213,10 +214,10 @@ mod tests {
             array![[f64::INFINITY, 1.0], [0.0, 1.0]],
             Array2::zeros((0, 2)),
         ] {
-            assert!(Law::joint(law.view()).is_err(), "{law}");
+            assert!(JointLaw::joint(law.view()).is_err(), "{law}");
         }
-        assert!(Law::compressed(&[1.0], &[2], &[0, 1], 2).is_err());
-        assert!(Law::compressed(&[1.0, 1.0], &[0, 1], &[0, 2, 1], 2).is_err());
+        assert!(JointLaw::compressed(&[1.0], &[2], &[0, 1], 2).is_err());
+        assert!(JointLaw::compressed(&[1.0, 1.0], &[0, 1], &[0, 2, 1], 2).is_err());
     }
 
     #[test]
@@ -224,7 +225,7 @@ mod tests {
         let domain = Domain::new(&[6, 5], 4).unwrap();
         let map = Map::from_fn(&domain, |x| vec![x[0] + x[1], x[0] * x[1]]).unwrap();
         let bins = Bins::around(&map, &[7, 4]).unwrap();
-        let law = Law::deposit(&map, &bins).unwrap();
+        let law = JointLaw::deposit(&map, &bins).unwrap();
         let centres = bins.centres();
         for cell in 0..30 {
             let mut masses = vec![0.0; 30];
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_norm_bounds_what_a_law_does() {
-        let law = Law::joint(array![[1.0, 2.0, 1.0], [0.0, 0.5, 0.5], [1.0, 0.0, 0.0]].view());
+        let law = JointLaw::joint(array![[1.0, 2.0, 1.0], [0.0, 0.5, 0.5], [1.0, 0.0, 0.0]].view());
         let (onto, given) = law.unwrap().on_densities();
         let dense = nalgebra::DMatrix::from_fn(3, 3, |j, i| {
             onto.row(j).find(|(column, _)| *column == i).map_or(0.0, |(_, weight)| weight)
