@@ -18,7 +18,7 @@ use super::interrupt;
 use super::options::Common;
 use super::separate::{MOVES, SEARCH_OPTIONS, STEPS, SearchArguments, say};
 use super::session::Session;
-use super::status::{Status, Summary};
+use super::status::Status;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -76,28 +76,12 @@ enum MethodOption {
 }
 
 #[derive(Serialize)]
-struct Results {
-    #[serde(flatten)]
-    found: DelayResults,
-    method: MethodOption,
-    rate: u32,
-}
-
-#[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]
-    results: &'a Results,
+    results: &'a DelayResults,
+    method: MethodOption,
+    rate: u32,
     record: RunRecord,
-}
-
-impl Summary for Results {
-    fn status(&self) -> Status {
-        self.found.status()
-    }
-
-    fn numbers(&self) -> Vec<(&'static str, f64)> {
-        self.found.numbers()
-    }
 }
 
 pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
@@ -129,13 +113,13 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
         },
     };
     let rate = recording.rate();
-    let found = DelayResults::new(Some(&delays), rate, arguments.hop, outcome)?;
-    let results = Results { found, method: arguments.method, rate };
+    let results = DelayResults::new(Some(&delays), rate, arguments.hop, outcome)?;
     session.lap("solve");
     let (sources, microphones) = (arguments.sources, recording.microphones());
     let what = format!("{sources} sources at {microphones} microphones");
-    say(&results.found, &what, &session, common)?;
-    session.finish(&engine, &results, |record| Report { results: &results, record })
+    say(&results, &what, &session, common)?;
+    let (results, method) = (&results, arguments.method);
+    session.finish(&engine, results, |record| Report { results, method, rate, record })
 }
 
 impl Arguments {

@@ -12,7 +12,9 @@ use ndarray::{Array1, Array2, ArrayD, Axis, Ix2};
 use serde::Serialize;
 
 use super::given::Given;
-use super::gromov::{LABEL_OPTIONS, SpaceOptions, StartOptions, Surface, default_epsilon};
+use super::gromov::{
+    LABEL_OPTIONS, Solved, SpaceOptions, StartOptions, Surface, default_epsilon, solve,
+};
 use super::inputs::Input;
 use super::options::{CHANGES, Colours, Common, MassOption, PLANS, ReferenceOption};
 use super::outputs;
@@ -150,17 +152,8 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     session.note(&format!("{} frames, epsilon {epsilon:.3e}", frames.len()));
     session.lap("read");
 
-    let engine = session.open_device()?;
-    let mut watch = session.watch("change of the plan");
-    let solutions = problem.solve_seeds(&control, &engine, &mut watch)?;
-    drop(watch);
-    session.lap("solve");
-    let (Some(results), Some(best)) = (GromovResults::of(&solutions), solutions.first()) else {
-        session.warn("interrupted before the first plan: there is nothing to write");
-        return Ok(Status::Interrupted);
-    };
-    session.summarise_gromov(&results);
-    let operators = operators(arguments, best)?;
+    let Solved { engine, results, best } = solve(&problem, &control, &mut session)?;
+    let operators = operators(arguments, &best)?;
     let way = match followed {
         Some(mass) => propagate(&operators, mass)?,
         None => Vec::new(),

@@ -114,10 +114,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, given: &Given) -> Result<Status
     let engine = session.open_device()?;
     let mut watch = session.watch("change of the plan");
     let solutions = problem.solve_seeds(&control, &engine, &mut watch)?;
-    let Some(mut results) = GromovResults::of(&solutions) else {
-        session.warn("interrupted before the first plan: there is nothing to write");
-        return Ok(Status::Interrupted);
-    };
+    let mut results = GromovResults::of(&solutions).expect("every start leads to a plan");
     let mut frames = Vec::new();
     if let Some(count) = arguments.frames.filter(|_| !results.outcome.interrupted) {
         session.note(&format!("{count} frames"));

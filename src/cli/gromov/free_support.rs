@@ -58,10 +58,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, given: &Given, points: usize) -
     drop(watch);
     session.lap("solve");
     let epsilon = epsilon.unwrap_or(0.0);
-    let Some(results) = GromovResults::of_free_support(&solutions, epsilon) else {
-        session.warn("interrupted before the first plan: there is nothing to write");
-        return Ok(Status::Interrupted);
-    };
+    let results = GromovResults::of_free_support(&solutions, epsilon);
+    let results = results.expect("every start leads to a barycenter");
     let (method, steps) =
         if epsilon == 0.0 { ("exact", "exact plans") } else { ("sinkhorn", "sweeps") };
     session.summarise_rounds(&results, ["rounds", steps, "barycenter"]);

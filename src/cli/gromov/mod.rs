@@ -226,17 +226,8 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
     session.note(&format!("{} spaces, epsilon {epsilon:.3e}", problem.nodes.len()));
     session.lap("read");
 
-    let engine = session.open_device()?;
-    let mut watch = session.watch("change of the plan");
-    let solutions = problem.solve_seeds(&control, &engine, &mut watch)?;
-    drop(watch);
-    session.lap("solve");
-    let (Some(results), Some(best)) = (GromovResults::of(&solutions), solutions.first()) else {
-        session.warn("interrupted before the first plan: there is nothing to write");
-        return Ok(Status::Interrupted);
-    };
-    session.summarise_gromov(&results);
-    write(arguments, &described, best)?;
+    let Solved { engine, results, best } = solve(problem, &control, &mut session)?;
+    write(arguments, &described, &best)?;
     session.finish(&engine, &results, |record| Report {
         results: &results,
         reference: described.reference,
@@ -244,6 +235,29 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
         laws: problem.nodes.iter().map(|node| node.law.to_string()).collect(),
         record,
     })
+}
+
+/// What was found from all starts.
+pub(super) struct Solved {
+    pub engine: Engine,
+    pub results: GromovResults,
+    pub best: Solution,
+}
+
+/// Solves on the device that was asked for, and says how it went.
+pub(super) fn solve(
+    problem: &Problem,
+    control: &Control,
+    session: &mut Session<'_>,
+) -> Result<Solved> {
+    let engine = session.open_device()?;
+    let mut watch = session.watch("change of the plan");
+    let mut solutions = problem.solve_seeds(control, &engine, &mut watch)?;
+    drop(watch);
+    session.lap("solve");
+    let results = GromovResults::of(&solutions).expect("every start leads to a plan");
+    session.summarise_gromov(&results);
+    Ok(Solved { engine, results, best: solutions.swap_remove(0) })
 }
 
 impl Arguments {

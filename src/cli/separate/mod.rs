@@ -22,7 +22,7 @@ use super::options::Common;
 use super::outputs;
 use super::session::Session;
 use super::simulate::{EncodingOption, source_files};
-use super::status::{Status, Summary};
+use super::status::Status;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -133,9 +133,9 @@ enum FilterOption {
 
 /// What was found, in JSON.
 #[derive(Serialize)]
-struct Results {
+struct Report<'a> {
     #[serde(flatten)]
-    delays: DelayResults,
+    results: &'a DelayResults,
     method: MethodOption,
     /// The one that was used; none of methods that have no choice.
     filter: Option<FilterOption>,
@@ -144,23 +144,7 @@ struct Results {
     rate: u32,
     samples: usize,
     files: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    #[serde(flatten)]
-    results: &'a Results,
     record: RunRecord,
-}
-
-impl Summary for Results {
-    fn status(&self) -> Status {
-        self.delays.status()
-    }
-
-    fn numbers(&self) -> Vec<(&'static str, f64)> {
-        self.delays.numbers()
-    }
 }
 
 pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
@@ -192,24 +176,21 @@ pub(super) fn run(arguments: &Arguments, given: &Given) -> Result<Status> {
         pictures::draw(folder, &separator, &recording, &separated, &engine)?;
     }
     let heard = spectrogram::power(&separated.stft.forward(recording.channel(0)));
-    let results = Results {
-        delays: DelayResults::new(
-            separated.delays.as_ref(),
-            recording.rate(),
-            None,
-            separated.outcome.clone(),
-        )?,
+    let (rate, outcome) = (recording.rate(), separated.outcome.clone());
+    let results = DelayResults::new(separated.delays.as_ref(), rate, None, outcome)?;
+    let (folder, length) = (arguments.out.display(), recording.seconds());
+    let what = format!("sources of {length:.2} s of sound are in {folder}");
+    say(&results, &what, &session, common)?;
+    session.finish(&engine, &results, |record| Report {
+        results: &results,
         method: arguments.method,
         filter: separated.filter.map(FilterOption::from),
         mask_energy: separated.energies(&heard),
-        rate: recording.rate(),
+        rate,
         samples: recording.len(),
         files,
-    };
-    let (folder, length) = (arguments.out.display(), recording.seconds());
-    let what = format!("sources of {length:.2} s of sound are in {folder}");
-    say(&results.delays, &what, &session, common)?;
-    session.finish(&engine, &results, |record| Report { results: &results, record })
+        record,
+    })
 }
 
 impl From<Filter> for FilterOption {
