@@ -68,6 +68,7 @@ const COMMON: &[(&str, &str)] = common![
     "metric",
     "paraboloid",
     "reduce",
+    "rows",
     "spacetime",
     "spectrum",
     "staggered",
