@@ -2,26 +2,16 @@
 
 use std::cmp::Ordering;
 
-use bytemuck::{Pod, Zeroable};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::lines::{Line, Slab, slabs};
 use super::paraboloid::Newton;
-use super::{Layout, Shape, variants};
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::{Layout, Params, variants};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, groups_of_256};
-
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Params {
-    shape: Shape,
-    sigma: f32,
-    relaxation: f32,
-    extrapolation: f32,
-    reaction: f32,
-}
+use crate::kernels::check_length;
+use crate::kernels::launch::launch_each;
 
 pub(crate) static SHADER: Shader =
     shader!("dynamic/dual", Params, [Read, Read, Read, Read, Read, Write, Write], variants!([]));
@@ -35,6 +25,18 @@ pub(crate) struct DualStep {
     pub extrapolation: f64,
     /// The eigenvalue of the source, if there is one.
     pub reaction: f64,
+}
+
+impl DualStep {
+    pub(super) fn params(&self, layout: &Layout) -> Result<Params> {
+        Ok(Params {
+            sigma: self.sigma as f32,
+            relaxation: self.relaxation as f32,
+            extrapolation: self.extrapolation as f32,
+            reaction: self.reaction as f32,
+            ..layout.params()?
+        })
+    }
 }
 
 /// y' = y + relaxation (Proj(y + sigma I V) - y), V = U + extrapolation (U' - U), cell by cell, on
@@ -83,30 +85,14 @@ pub(crate) fn dual(
         });
         return Ok(());
     };
-    engine.launch(
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &layout.constants(),
-            bindings: &[
-                state.buffer()?.into(),
-                next.buffer()?.into(),
-                dual.buffer()?.into(),
-                end.buffer()?.into(),
-                metric.buffer()?.into(),
-                roots.buffer()?.into(),
-                out.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                shape: layout.shape()?,
-                sigma: step.sigma as f32,
-                relaxation: step.relaxation as f32,
-                extrapolation: step.extrapolation as f32,
-                reaction: step.reaction as f32,
-            }),
-            workgroups: groups_of_256(cells),
-            work: 4.0 * cells as f64,
-        },
+        &SHADER,
+        &layout.constants(),
+        &[state, next, dual, end, metric, roots, out],
+        &step.params(layout)?,
+        (cells, 4.0 * cells as f64),
     )
 }
 

@@ -1,25 +1,14 @@
 //! Both steps of an iteration in one pass over memory, once the pressure is known.
 
-use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::dual::{self, Centre, DualStep};
 use super::lines::slabs;
-use super::{Layout, Shape, primal, variants};
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::{Layout, Params, primal, variants};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, groups_of_256};
-
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Params {
-    shape: Shape,
-    tau: f32,
-    sigma: f32,
-    relaxation: f32,
-    extrapolation: f32,
-    reaction: f32,
-}
+use crate::kernels::check_length;
+use crate::kernels::launch::launch_each;
 
 pub(crate) static SHADER: Shader = shader!(
     "dynamic/primal_dual",
@@ -87,34 +76,15 @@ pub(crate) fn primal_dual(
         });
         return Ok(());
     };
-    let [a, b, c, d] = layout.constants();
-    engine.launch(
+    let force_or_any = force.unwrap_or(pressure);
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &[a, b, c, d, ("FORCED", u32::from(force.is_some()))],
-            bindings: &[
-                state.buffer()?.into(),
-                dual.buffer()?.into(),
-                pressure.buffer()?.into(),
-                // Bound, but not read, where there is none.
-                force.unwrap_or(pressure).buffer()?.into(),
-                end.buffer()?.into(),
-                metric.buffer()?.into(),
-                roots.buffer()?.into(),
-                next.buffer()?.into(),
-                next_dual.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                shape: layout.shape()?,
-                tau: tau as f32,
-                sigma: step.sigma as f32,
-                relaxation: step.relaxation as f32,
-                extrapolation: step.extrapolation as f32,
-                reaction: step.reaction as f32,
-            }),
-            workgroups: groups_of_256(cells),
-            work: 5.0 * cells as f64,
-        },
+        &SHADER,
+        &layout.forced_constants(force.is_some()),
+        // A force is bound, but not read, where there is none.
+        &[state, dual, pressure, force_or_any, end, metric, roots, next, next_dual],
+        &Params { tau: tau as f32, ..step.params(layout)? },
+        (cells, 5.0 * cells as f64),
     )
 }

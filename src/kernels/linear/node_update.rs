@@ -2,10 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
+use crate::engine::{Array, Backend, Engine, Shader, Table, shader};
 use crate::error::Result;
+use crate::kernels::launch::launch_each;
 use crate::kernels::vector::{NEARLY_NOTHING, NOTHING};
-use crate::kernels::{check_length, groups_of_256, index};
+use crate::kernels::{check_length, index};
 use crate::linear::Law;
 
 #[repr(C)]
@@ -106,30 +107,28 @@ pub(crate) fn node_update(
             });
             Ok(())
         }
-        Backend::Gpu(gpu) => engine.launch(
+        Backend::Gpu(gpu) => launch_each(
+            engine,
             gpu,
-            &Launch {
-                shader: &SHADER,
-                constants: &[],
-                bindings: &[
-                    node.log_weight.buffer()?.into(),
-                    node.log_reference.buffer()?.into(),
-                    belief.buffer()?.into(),
-                    node.problem.buffer()?.into(),
-                    running.buffer()?.into(),
-                    node.potential.buffer()?.into(),
-                    node.bias.buffer()?.into(),
-                ],
-                immediates: bytemuck::bytes_of(&Params {
-                    count: index("a node", count)?,
-                    law: law.kind,
-                    first: law.first as f32,
-                    second: law.second as f32,
-                    relaxation: relaxation as f32,
-                }),
-                workgroups: groups_of_256(count),
-                work: count as f64,
+            &SHADER,
+            &[],
+            &[
+                &node.log_weight,
+                &node.log_reference,
+                belief,
+                &node.problem,
+                running,
+                &node.potential,
+                &node.bias,
+            ],
+            &Params {
+                count: index("a node", count)?,
+                law: law.kind,
+                first: law.first as f32,
+                second: law.second as f32,
+                relaxation: relaxation as f32,
             },
+            (count, count as f64),
         ),
     }
 }
