@@ -13,6 +13,7 @@ pub(crate) mod gromov;
 mod launch;
 pub mod linear;
 pub(crate) mod panels;
+pub(crate) mod point_costs;
 pub(crate) mod product;
 #[cfg(test)]
 pub(crate) mod properties;
