@@ -1,9 +1,10 @@
 //! The flat metric exactly, by the network simplex.
 
 use super::cloud::distance;
-use super::{Cloud, Distance, FURTHEST, lower_bound};
+use super::{Cloud, Distance, lower_bound};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::kernels::flat::FURTHEST;
 use crate::linear::exact as simplex;
 
 /// The flat metric and how it comes about.

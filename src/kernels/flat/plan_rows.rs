@@ -5,9 +5,9 @@ use multiversion::multiversion;
 use multiversion::target::target_cfg_f;
 use rayon::prelude::*;
 
+use super::FURTHEST;
 use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::flat::FURTHEST;
 use crate::geometry::Cost;
 use crate::kernels::check_length;
 use crate::kernels::point_costs::{ROWS_AT_ONCE, gathered, join_costs};
