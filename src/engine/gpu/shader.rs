@@ -72,6 +72,7 @@ const COMMON: &[(&str, &str)] = common![
     "network/pass",
     "network/plan",
     "paraboloid",
+    "points",
     "reduce",
     "rows",
     "spacetime",
