@@ -68,14 +68,9 @@ pub(crate) fn dual(
     check_length("the roots", roots.len(), cells)?;
     check_length("the next dual", out.len(), layout.numbers())?;
     let Backend::Gpu(gpu) = engine.backend() else {
-        let centre = Centre {
-            layout,
-            state: layout.split(state.host()?),
-            next: layout.split(next.host()?),
-            end: end.host()?,
-            metric: metric.host()?.chunks(places).collect(),
-            extrapolation: step.extrapolation,
-        };
+        let states = [state.host()?, next.host()?];
+        let (end, metric) = (end.host()?, metric.host()?);
+        let centre = Centre::new(layout, states, end, metric, step.extrapolation);
         let twin = Twin { centre, dual: layout.split(dual.host()?), step };
         let (out, roots) = (out.host_mut()?, roots.host_mut()?);
         engine.run_twin(SHADER.name, || {
@@ -101,10 +96,24 @@ pub(super) struct Centre<'a> {
     pub layout: &'a Layout,
     pub state: Vec<&'a [f64]>,
     pub next: Vec<&'a [f64]>,
-    pub end: &'a [f64],
+    end: &'a [f64],
     /// Number by number.
-    pub metric: Vec<&'a [f64]>,
-    pub extrapolation: f64,
+    metric: Vec<&'a [f64]>,
+    extrapolation: f64,
+}
+
+impl<'a> Centre<'a> {
+    pub(super) fn new(
+        layout: &'a Layout,
+        [state, next]: [&'a [f64]; 2],
+        end: &'a [f64],
+        metric: &'a [f64],
+        extrapolation: f64,
+    ) -> Self {
+        let metric = metric.chunks(layout.grid.places()).collect();
+        let (state, next) = (layout.split(state), layout.split(next));
+        Self { layout, state, next, end, metric, extrapolation }
+    }
 }
 
 impl Centre<'_> {

@@ -43,9 +43,10 @@ pub(crate) fn primal_dual(
     check_length("the next state", next.len(), layout.numbers())?;
     check_length("the next dual", next_dual.len(), layout.numbers())?;
     let Backend::Gpu(gpu) = engine.backend() else {
+        let state = state.host()?;
         let first = primal::Twin {
             layout,
-            state: layout.split(state.host()?),
+            state: layout.split(state),
             dual: layout.split(dual.host()?),
             pressure: layout.split(pressure.host()?),
             force: force.map(Array::host).transpose()?,
@@ -61,14 +62,7 @@ pub(crate) fn primal_dual(
             slabs(layout, vec![&mut *next])
                 .into_par_iter()
                 .for_each(|mut slab| primal::run(&first, &mut slab));
-            let centre = Centre {
-                layout,
-                state: first.state.clone(),
-                next: layout.split(next),
-                end,
-                metric: metric.chunks(places).collect(),
-                extrapolation: step.extrapolation,
-            };
+            let centre = Centre::new(layout, [state, next], end, metric, step.extrapolation);
             let second = dual::Twin { centre, dual: first.dual.clone(), step };
             slabs(layout, vec![next_dual, roots])
                 .into_par_iter()

@@ -62,14 +62,9 @@ pub(crate) fn residuals(
     }
     check_length("the roots", roots.len(), cells)?;
     let Backend::Gpu(gpu) = engine.backend() else {
-        let centre = Centre {
-            layout,
-            state: layout.split(state.host()?),
-            next: layout.split(next.host()?),
-            end: end.host()?,
-            metric: metric.host()?.chunks(layout.grid.places()).collect(),
-            extrapolation: 1.0 / step.relaxation,
-        };
+        let states = [state.host()?, next.host()?];
+        let (end, metric) = (end.host()?, metric.host()?);
+        let centre = Centre::new(layout, states, end, metric, 1.0 / step.relaxation);
         let [dual, next_dual] = [dual.host()?, next_dual.host()?].map(|all| layout.split(all));
         let roots = roots.host()?;
         let twin = Twin { centre, dual, next_dual, roots, tau, step };
