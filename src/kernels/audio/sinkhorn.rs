@@ -119,13 +119,9 @@ impl Operands<'_> {
                     let rows = &all_rows[group / frequencies * kernel.rows..][..kernel.rows];
                     let place = rows[0].scene * frequencies + group % frequencies;
                     let (targets, share) = (&columns[place * size..][..size], all_masses[place]);
+                    let column = Column { rounds: self.rounds, rows, frames, targets, share };
                     if !rows[0].lags().is_empty() && share > 0.0 {
-                        let rounds = self.rounds;
-                        run::<T>(
-                            Column { rounds, rows, frames, targets, share },
-                            scalings,
-                            profile,
-                        );
+                        run::<T>(column, scalings, profile);
                     }
                 },
             );
