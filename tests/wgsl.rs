@@ -32,8 +32,7 @@ fn every_shader_has_a_twin_and_every_twin_a_shader() {
     assert_eq!(shaders, listed);
 }
 
-/// `folder/file` of every file with this ending one folder down, but for modules of modules, of tests
-/// and of what twins share.
+/// `folder/file` of every shader, or of every file of Rust that has one, one folder down.
 fn stems(root: &Path, ending: &str, without: &[&str]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for folder in std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()) {
@@ -42,10 +41,12 @@ fn stems(root: &Path, ending: &str, without: &[&str]) -> BTreeSet<String> {
             continue;
         }
         for file in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
-            let stem = file.file_stem().unwrap().to_str().unwrap();
-            let is_kernel =
-                !["lags", "lines", "mod", "paraboloid", "properties", "scaling"].contains(&stem);
-            if file.extension().is_some_and(|found| found == ending) && is_kernel {
+            if file.extension().is_none_or(|found| found != ending) {
+                continue;
+            }
+            let source = std::fs::read_to_string(&file).unwrap();
+            if ending == "wgsl" || source.contains("static SHADER: Shader") {
+                let stem = file.file_stem().unwrap().to_str().unwrap();
                 found.insert(format!("{name}/{stem}"));
             }
         }

@@ -5,27 +5,6 @@
 // the end the mass that goes over every lag. Scalings stay in workgroup memory all along.
 // Arithmetic binds: two multiply-adds (LOGS: four exponentials) a lag, a frame and an iteration.
 
-struct Params {
-    first: u32,  // workgroup of this launch
-    groups: u32, // in all
-    frequencies: u32,
-    frames: u32,
-    width: u32,
-    iterations: u32,
-    fresh: u32, // 1: not from the scalings of the last launch
-    law: u32,
-    rho: f32,
-    outlier: f32,
-}
-
-var<immediate> params: Params;
-@group(0) @binding(0) var<storage, read> columns: array<f32>; // (scenes, frequencies, 2, frames)
-@group(0) @binding(1) var<storage, read> masses: array<f32>; // (scenes, frequencies)
-@group(0) @binding(2) var<storage, read> lags: array<f32>; // a row for each plan
-@group(0) @binding(3) var<storage, read_write> scalings: array<f32>; // (plans, frequencies, 2, frames)
-// (plans, frequencies, width + 4): the mass of every lag, then the account.
-@group(0) @binding(4) var<storage, read_write> profiles: array<f32>;
-
 // What the outlier source makes everywhere of the scalings held from `base` on.
 fn background(thread: u32, base: u32) -> f32 {
     if has_outlier() {
@@ -92,10 +71,8 @@ fn main(
     let out = group * (params.width + 4u);
     if thread == 0u {
         // Of a plan that is not done, the mass that the columns see is right.
-        profiles[out + params.width] = share * (rows.x + cols.x - cols.z);
-        profiles[out + params.width + 1u] = share * rows.y;
-        profiles[out + params.width + 2u] = share * cols.z;
-        profiles[out + params.width + 3u] = share * (rows.w + cols.w);
+        let sums = vec4<f32>(rows.x + cols.x, rows.y, cols.z, rows.w + cols.w);
+        write_account(out + params.width, share, sums);
     }
     for (var entry = thread; entry < count; entry += {THREADS}u) {
         let lag = i32(lags[row + 2u + entry]);

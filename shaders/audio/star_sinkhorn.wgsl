@@ -6,29 +6,7 @@
 // q_k^(l) = G_k^(l) u^(l), are in global memory, scalings in workgroup memory while they change.
 // Arithmetic binds: two multiply-adds (LOGS: four exponentials) a source, leaf, lag, frame and sweep.
 
-struct Params {
-    first: u32,  // workgroup of this launch
-    groups: u32, // in all
-    frequencies: u32,
-    frames: u32,
-    width: u32,
-    iterations: u32,
-    fresh: u32, // 1: not from the scalings of the last launch
-    law: u32,
-    rho: f32,
-    outlier: f32, // that of a whole tuple of frames
-    sources: u32,
-    microphones: u32,
-}
-
-var<immediate> params: Params;
-@group(0) @binding(0) var<storage, read> columns: array<f32>; // (scenes, frequencies, microphones, frames)
-@group(0) @binding(1) var<storage, read> masses: array<f32>; // (scenes, frequencies)
-@group(0) @binding(2) var<storage, read> lags: array<f32>; // a row for each (plan, source, leaf)
-@group(0) @binding(3) var<storage, read_write> scalings: array<f32>; // (plans, frequencies, microphones, frames)
-@group(0) @binding(4) var<storage, read_write> messages: array<f32>; // (plans, frequencies, sources, leaves, frames)
-// (plans, frequencies, sources x leaves x width + 4): the mass of every lag, then the account.
-@group(0) @binding(5) var<storage, read_write> profiles: array<f32>;
+@group(0) @binding(5) var<storage, read_write> messages: array<f32>; // (plans, frequencies, sources, leaves, frames)
 
 // Sums of the scalings of every microphone.
 var<workgroup> totals: array<f32, {MICROPHONES}>;
@@ -56,6 +34,20 @@ fn note_total(thread: u32, base: u32, microphone: u32) {
         }
     }
     workgroupBarrier();
+}
+
+// The messages of a leaf, from its scalings, which are held beside those of the centre.
+fn send(thread: u32, leaf: u32, row: u32, message: u32) {
+    let frames = params.frames;
+    let leaves = params.microphones - 1u;
+    note_total(thread, frames, leaf + 1u);
+    for (var source = 0u; source < params.sources; source++) {
+        let kernel = source * leaves + leaf;
+        let lag_row = row + kernel * (2u + 2u * params.width);
+        for (var i = thread; i < frames; i += {THREADS}u) {
+            messages[message + kernel * frames + i] = lagged(frames, lag_row, i, 1);
+        }
+    }
 }
 
 // The product of the messages of a source at a frame, of all leaves but one.
@@ -117,14 +109,7 @@ fn main(
             held[beside + i] = scalings[state + (leaf + 1u) * frames + i];
         }
         workgroupBarrier();
-        note_total(thread, beside, leaf + 1u);
-        for (var source = 0u; source < params.sources; source++) {
-            let kernel = source * leaves + leaf;
-            for (var i = thread; i < frames; i += {THREADS}u) {
-                messages[message + kernel * frames + i] =
-                    lagged(beside, row + kernel * stride, i, 1);
-            }
-        }
+        send(thread, leaf, row, message);
         workgroupBarrier();
     }
 
@@ -203,14 +188,7 @@ fn main(
             }
             workgroupBarrier();
             if !last {
-                note_total(thread, beside, leaf + 1u);
-                for (var source = 0u; source < params.sources; source++) {
-                    let kernel = source * leaves + leaf;
-                    for (var i = thread; i < frames; i += {THREADS}u) {
-                        messages[message + kernel * frames + i] =
-                            lagged(beside, row + kernel * stride, i, 1);
-                    }
-                }
+                send(thread, leaf, row, message);
                 storageBarrier();
                 workgroupBarrier();
             }
@@ -218,10 +196,6 @@ fn main(
     }
     let sums = gathered_account(thread, accounts);
     if thread == 0u {
-        let end = out + kernels * params.width;
-        profiles[end] = share * (sums.x - sums.z);
-        profiles[end + 1u] = share * sums.y;
-        profiles[end + 2u] = share * sums.z;
-        profiles[end + 3u] = share * sums.w;
+        write_account(out + kernels * params.width, share, sums);
     }
 }

@@ -2,13 +2,30 @@
 // Scalings of plans whose kernels depend on the lag alone: sums over lags d of weight_d u_(i + d),
 // with u in workgroup memory, and the steps of Sinkhorn's iteration that go with them. With LOGS
 // all of these are natural logarithms: products are sums there, and sums log-sum-exps.
-// A shader that imports this has the binding `lags`, rows of (scene, count, lags, weights), and
-// among its parameters
-//     frames,
-//     width,   // lags that a row has room for
-//     law,     // of the marginals: 0 fixed, 1 KL, 2 TV
-//     rho,     // its strength over epsilon
-//     outlier, // the weight of the outlier source at every lag
+
+struct Params {
+    first: u32,  // workgroup of this launch
+    groups: u32, // in all
+    frequencies: u32,
+    frames: u32,
+    width: u32, // lags that a row has room for
+    iterations: u32,
+    fresh: u32,   // 1: not from the scalings of the last launch
+    law: u32,     // of the marginals: 0 fixed, 1 KL, 2 TV
+    rho: f32,     // its strength over epsilon
+    outlier: f32, // the weight of the outlier source for a tuple of frames
+    sources: u32,
+    microphones: u32,
+}
+
+var<immediate> params: Params;
+@group(0) @binding(0) var<storage, read> columns: array<f32>; // (scenes, frequencies, microphones, frames)
+@group(0) @binding(1) var<storage, read> masses: array<f32>; // (scenes, frequencies)
+// (scene, count, lags, weights) for each kernel of each plan.
+@group(0) @binding(2) var<storage, read> lags: array<f32>;
+@group(0) @binding(3) var<storage, read_write> scalings: array<f32>; // (plans, frequencies, microphones, frames)
+// (plans, frequencies, kernels x width + 4): the mass of every lag, then the account.
+@group(0) @binding(4) var<storage, read_write> profiles: array<f32>;
 
 const TINY: f32 = 1e-37;
 #if LOGS
@@ -202,4 +219,12 @@ fn gathered_account(thread: u32, value: vec4<f32>) -> vec4<f32> {
         gathered_sum(thread, value.z),
         gathered_sum(thread, value.w),
     );
+}
+
+// Of sums over the microphones, the residual and the mass over one of them.
+fn write_account(end: u32, share: f32, sums: vec4<f32>) {
+    profiles[end] = share * (sums.x - sums.z);
+    profiles[end + 1u] = share * sums.y;
+    profiles[end + 2u] = share * sums.z;
+    profiles[end + 3u] = share * sums.w;
 }

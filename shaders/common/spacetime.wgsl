@@ -1,8 +1,25 @@
-// Cells of a grid in space and time. The parameters of a shader that imports this begin with
-//     time: u32, side_0: u32, side_1: u32, side_2: u32, // cells; unused axes have one
-//     rate_t: f32, rate_0: f32, rate_1: f32, rate_2: f32, // cells per unit
-// `AXES` is the number of axes of space and `FIELDS` that of momenta that share a density. Components
-// lie one after another: momenta field by field, the density, the source where there is one.
+// Cells of a grid in space and time, and the parameters of an iteration's steps, which read those
+// that they need. `AXES` is the number of axes of space and `FIELDS` that of momenta that share a
+// density. Components lie one after another: momenta field by field, the density, the source where
+// there is one.
+
+struct Params {
+    time: u32,
+    side_0: u32, // cells; unused axes have one
+    side_1: u32,
+    side_2: u32,
+    rate_t: f32, // cells per unit
+    rate_0: f32,
+    rate_1: f32,
+    rate_2: f32,
+    tau: f32,
+    sigma: f32,
+    relaxation: f32,
+    extrapolation: f32,
+    reaction: f32, // the eigenvalue of the source
+}
+
+var<immediate> params: Params;
 
 const DENSITY: u32 = {FIELDS}u * {AXES}u;
 

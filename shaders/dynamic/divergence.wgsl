@@ -5,19 +5,6 @@
 // it: that makes the Poisson problem one of single fields. With SOURCE, d less the source of W.
 // Bytes bind: with two axes and one field, 24 read and 4 written per cell.
 
-struct Params {
-    time: u32,
-    side_0: u32,
-    side_1: u32,
-    side_2: u32,
-    rate_t: f32,
-    rate_0: f32,
-    rate_1: f32,
-    rate_2: f32,
-    tau: f32,
-}
-
-var<immediate> params: Params;
 @group(0) @binding(0) var<storage, read> state: array<f32>;
 @group(0) @binding(1) var<storage, read> dual: array<f32>;
 @group(0) @binding(2) var<storage, read> end: array<f32>;

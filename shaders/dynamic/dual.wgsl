@@ -4,22 +4,6 @@
 // y' = y + relaxation (Proj(y + sigma I V) - y), V = U + extrapolation (U' - U): see `paraboloid`.
 // Bytes bind: with two axes and one field, 40 read and 16 written per cell.
 
-struct Params {
-    time: u32,
-    side_0: u32,
-    side_1: u32,
-    side_2: u32,
-    rate_t: f32,
-    rate_0: f32,
-    rate_1: f32,
-    rate_2: f32,
-    sigma: f32,
-    relaxation: f32,
-    extrapolation: f32,
-    reaction: f32, // the eigenvalue of the source
-}
-
-var<immediate> params: Params;
 @group(0) @binding(0) var<storage, read> state: array<f32>;
 @group(0) @binding(1) var<storage, read> next: array<f32>;
 @group(0) @binding(2) var<storage, read> dual: array<f32>;

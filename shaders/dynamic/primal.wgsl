@@ -4,20 +4,6 @@
 // with the given divergence and border, where p solves the Poisson problem of `divergence`.
 // Bytes bind: with two axes and one field, 28 read and 12 written per cell.
 
-struct Params {
-    time: u32,
-    side_0: u32,
-    side_1: u32,
-    side_2: u32,
-    rate_t: f32,
-    rate_0: f32,
-    rate_1: f32,
-    rate_2: f32,
-    tau: f32,
-    relaxation: f32,
-}
-
-var<immediate> params: Params;
 @group(0) @binding(0) var<storage, read> state: array<f32>;
 @group(0) @binding(1) var<storage, read> dual: array<f32>;
 @group(0) @binding(2) var<storage, read> pressure: array<f32>;

@@ -9,23 +9,6 @@
 // from the caches, and the metric, which is the same at all times, counts for nothing. With
 // `divergence` (28) and five passes of cosine transforms (40), an iteration takes 128 per cell.
 
-struct Params {
-    time: u32,
-    side_0: u32,
-    side_1: u32,
-    side_2: u32,
-    rate_t: f32,
-    rate_0: f32,
-    rate_1: f32,
-    rate_2: f32,
-    tau: f32,
-    sigma: f32,
-    relaxation: f32,
-    extrapolation: f32,
-    reaction: f32, // the eigenvalue of the source
-}
-
-var<immediate> params: Params;
 @group(0) @binding(0) var<storage, read> state: array<f32>;
 @group(0) @binding(1) var<storage, read> dual: array<f32>;
 @group(0) @binding(2) var<storage, read> pressure: array<f32>;

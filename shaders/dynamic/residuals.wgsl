@@ -6,24 +6,9 @@
 // relaxation and ~y likewise, and the primal point V of the last dual step, six sums over the cells
 // of each workgroup: |V - I ~U|², |V|², |(U - ~U)/tau - I^T (y - ~y)|² over inner faces, |~y|²,
 // <~y, V>, which is the kinetic energy of V, and <~y, I ~U>.
+// `params.extrapolation` is 1 / relaxation here.
 // Bytes bind: with two axes and one field, 52 read per cell.
 
-struct Params {
-    time: u32,
-    side_0: u32,
-    side_1: u32,
-    side_2: u32,
-    rate_t: f32,
-    rate_0: f32,
-    rate_1: f32,
-    rate_2: f32,
-    tau: f32,
-    sigma: f32,
-    extrapolation: f32, // 1 / relaxation
-    reaction: f32,
-}
-
-var<immediate> params: Params;
 @group(0) @binding(0) var<storage, read> state: array<f32>;
 @group(0) @binding(1) var<storage, read> next: array<f32>;
 @group(0) @binding(2) var<storage, read> dual: array<f32>;

@@ -1,4 +1,5 @@
 #import index
+#import points
 #import tile
 #import logsumexp
 #import cost
@@ -75,16 +76,7 @@ fn main(
         workgroupBarrier();
         let width = (min(THREADS, tile.col_end - begin) + 3u) & ~3u;
         for (var j = 0u; j < width; j += 4u) {
-            let columns = min(vec4<u32>(begin + j) + vec4<u32>(0u, 1u, 2u, 3u),
-                              vec4<u32>(tile.col_end - 1u));
-            var square = vec4<f32>(0.0);
-            for (var k = 0u; k < params.dimension; k++) {
-                let axis = k * params.inputs;
-                let there = vec4<f32>(y[axis + columns.x], y[axis + columns.y],
-                                      y[axis + columns.z], y[axis + columns.w]);
-                let step = x[k * params.outputs + source_row] - there;
-                square = fma(step, step, square);
-            }
+            let square = squared_distances(source_row, four_columns(begin + j, tile.col_end));
             let cost = pair_cost(square, params.power);
             let bias = vec4<f32>(biases[j], biases[j + 1u], biases[j + 2u], biases[j + 3u]);
             let mass = exp(max(potential + bias - params.rate * cost, vec4<f32>(NOTHING)));

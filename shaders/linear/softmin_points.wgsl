@@ -1,4 +1,5 @@
 #import index
+#import points
 #import tile
 #import logsumexp
 #import cost
@@ -28,7 +29,8 @@ var<immediate> params: Params;
 
 const THREADS: u32 = 128u;
 
-// Four neighbouring columns to a vector.
+// Four neighbouring columns to a vector. Vectors are written whole: writing their components from
+// different threads is a data race (and one that bites on Metal).
 #if UNROLLED
 // Low dimensions, DIMENSION known: both rows' coordinates in registers, 128 columns in the tile.
 var<workgroup> columns: array<vec4<f32>, {TILE_VECTORS}>;
@@ -37,17 +39,6 @@ var<workgroup> columns: array<vec4<f32>, {TILE_VECTORS}>;
 var<workgroup> columns: array<vec4<f32>, 128>;
 #end
 var<workgroup> biases: array<vec4<f32>, 32>;
-
-// Four neighbouring columns, the last one again beyond the end. Vectors are written whole: writing
-// their components from different threads is a data race (and one that bites on Metal).
-fn four_columns(first: u32, end: u32) -> vec4<u32> {
-    return min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(end - 1u));
-}
-
-fn coordinates_of(axis: u32, first: u32, end: u32) -> vec4<f32> {
-    let places = vec4<u32>(axis * params.inputs) + four_columns(first, end);
-    return vec4<f32>(y[places.x], y[places.y], y[places.z], y[places.w]);
-}
 
 // In base 2; columns beyond the end have no weight.
 fn biases_of(first: u32, end: u32) -> vec4<f32> {
@@ -129,7 +120,8 @@ fn main(
     for (var begin = tile.col_begin; begin < tile.col_end; begin += THREADS) {
         workgroupBarrier();
         for (var slot = thread; slot < {TILE_VECTORS}u; slot += THREADS) {
-            columns[slot] = coordinates_of(slot / 32u, begin + 4u * (slot % 32u), tile.col_end);
+            let four = four_columns(begin + 4u * (slot % 32u), tile.col_end);
+            columns[slot] = coordinates_of(slot / 32u, four);
         }
         if thread < 32u {
             biases[thread] = biases_of(begin + 4u * thread, tile.col_end);
@@ -158,8 +150,8 @@ fn main(
             let coordinates = min(64u, params.dimension - base);
             workgroupBarrier();
             if thread < coordinates * 2u {
-                columns[thread] =
-                    coordinates_of(base + thread / 2u, begin + 4u * (thread % 2u), tile.col_end);
+                let four = four_columns(begin + 4u * (thread % 2u), tile.col_end);
+                columns[thread] = coordinates_of(base + thread / 2u, four);
             }
             if thread < 2u {
                 biases[thread] = biases_of(begin + 4u * thread, tile.col_end);

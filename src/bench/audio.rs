@@ -10,7 +10,7 @@ use crate::audio::{Recording, Separator, Simulation, Speaker, Stft, Voice, spect
 use crate::error::Result;
 use crate::kernels::audio::band_sinkhorn::band_sinkhorn;
 use crate::kernels::audio::star_sinkhorn::{messages, star_sinkhorn};
-use crate::kernels::audio::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Rounds};
+use crate::kernels::audio::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Operands, Rounds};
 
 /// Samples per second.
 const RATE: u32 = 8000;
@@ -84,14 +84,18 @@ fn planned(context: &Context<'_>, plans: usize, microphones: usize) -> Result<Ti
     };
     let mut between = if star { Some(messages(engine, &extent)?) } else { None };
     let seconds = clock::samples(engine, if context.quick { 3 } else { 7 }, || {
-        let (out, profiles) = (&mut scalings, &mut profiles);
+        let operands = Operands {
+            extent: &extent,
+            rounds: &rounds,
+            columns: &columns,
+            masses: &masses,
+            lags: &lags,
+            scalings: &mut scalings,
+            profiles: &mut profiles,
+        };
         match &mut between {
-            Some(between) => star_sinkhorn(
-                engine, &extent, &rounds, &columns, &masses, &lags, out, between, profiles,
-            ),
-            None => {
-                band_sinkhorn(engine, &extent, &rounds, &columns, &masses, &lags, out, profiles)
-            }
+            Some(between) => star_sinkhorn(engine, operands, between),
+            None => band_sinkhorn(engine, operands),
         }
     })?;
     let of_a_plan: usize = rows.iter().map(|row| row.lags().len()).sum::<usize>() / plans;

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::kernels::audio::band_sinkhorn::band_sinkhorn;
 use crate::kernels::audio::lag_profile::LagProfile;
 use crate::kernels::audio::star_sinkhorn::{messages, star_sinkhorn};
-use crate::kernels::audio::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Rounds};
+use crate::kernels::audio::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Operands, Rounds};
 
 /// The iterations that errors are allowed for.
 const ITERATIONS: usize = 10;
@@ -89,30 +89,18 @@ fn run(
     let width = rows.len() / extent.plans * 19 + ACCOUNT;
     let mut scalings = engine.zeros("scalings", extent.scaling_numbers())?;
     let mut profiles = engine.zeros("profiles", extent.groups() * width)?;
-    if extent.microphones == 2 {
-        band_sinkhorn(
-            engine,
-            extent,
-            rounds,
-            &columns,
-            &masses,
-            &lags,
-            &mut scalings,
-            &mut profiles,
-        )?;
-    } else {
-        let mut between = messages(engine, extent)?;
-        star_sinkhorn(
-            engine,
-            extent,
-            rounds,
-            &columns,
-            &masses,
-            &lags,
-            &mut scalings,
-            &mut between,
-            &mut profiles,
-        )?;
+    let operands = Operands {
+        extent,
+        rounds,
+        columns: &columns,
+        masses: &masses,
+        lags: &lags,
+        scalings: &mut scalings,
+        profiles: &mut profiles,
+    };
+    match extent.microphones {
+        2 => band_sinkhorn(engine, operands)?,
+        _ => star_sinkhorn(engine, operands, &mut messages(engine, extent)?)?,
     }
     engine.download(&profiles)
 }

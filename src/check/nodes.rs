@@ -59,9 +59,12 @@ impl Node {
             logs.iter_mut().skip(every - 1).step_by(every).for_each(|log| *log = NOTHING);
             logs
         };
-        let scaled = ScaledLaw::new(law, 0.125);
-        let law =
-            ScaledLaw { first: single(scaled.first), second: single(scaled.second), ..scaled };
+        let law = match law.scaled(0.125) {
+            ScaledLaw::Share(share) => ScaledLaw::Share(single(share)),
+            ScaledLaw::Bounded(bound) => ScaledLaw::Bounded(single(bound)),
+            ScaledLaw::Between(low, high) => ScaledLaw::Between(single(low), single(high)),
+            exact @ (ScaledLaw::Fixed | ScaledLaw::Free) => exact,
+        };
         Self {
             log_weight: holes(3, 5.0),
             log_reference: holes(5, 5.0),

@@ -1,5 +1,6 @@
 //! Bounds out of any potentials.
 
+use ndarray::Axis;
 use rayon::prelude::*;
 
 use super::Cloud;
@@ -7,7 +8,7 @@ use super::sinkhorn::{Pair, Pairs};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::geometry::Cost;
-use crate::kernels::vector::CHUNK;
+use crate::kernels::point_costs::join_costs;
 use crate::numeric::compensated_sum;
 use crate::validate::positive;
 
@@ -179,24 +180,15 @@ fn transformed(
         .into_iter()
         .map(|axis| points.iter().map(|&point| axis[point]).collect())
         .collect();
-    let least = |here: &[f64]| {
-        let mut costs = [0.0; CHUNK];
-        let mut least = most;
-        for begin in (0..points.len()).step_by(CHUNK) {
-            let chunk = begin..(begin + CHUNK).min(points.len());
-            let there: Vec<&[f64]> = axes.iter().map(|axis| &axis[chunk.clone()]).collect();
-            let costs = &mut costs[..chunk.len()];
-            Cost::Euclidean.evaluate(here, &there, costs);
-            let values = costs.iter().zip(&potential[chunk]).map(|(cost, value)| cost - value);
-            least = values.fold(least, f64::min);
-        }
-        least
-    };
-    let rows = here.points().rows();
-    rows.into_iter()
-        .map(|row| row.to_vec())
-        .collect::<Vec<_>>()
-        .par_iter()
-        .map(|row| least(row))
-        .collect()
+    let axes: Vec<&[f64]> = axes.iter().map(Vec::as_slice).collect();
+    let mut potentials = vec![most; here.points().nrows()];
+    let rows = here.points().axis_iter(Axis(0)).into_par_iter();
+    potentials.par_iter_mut().zip(rows).for_each(|(out, row)| {
+        let (row, out) = (row.to_vec(), std::slice::from_mut(out));
+        join_costs(Cost::Euclidean, &row, &axes, 0..points.len(), out, |least, some, costs| {
+            let values = costs.iter().zip(&potential[some]).map(|(cost, value)| cost - value);
+            *least = values.fold(*least, f64::min);
+        });
+    });
+    potentials
 }

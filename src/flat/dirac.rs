@@ -3,8 +3,9 @@
 use ndarray::ArrayView1;
 
 use super::cloud::distance;
-use super::{Cloud, Distance, FURTHEST};
+use super::{Cloud, Distance};
 use crate::error::{Error, Result};
+use crate::kernels::flat::FURTHEST;
 
 /// The flat metric between a mass at one point and a cloud: the nearest points are served first, up
 /// to a distance of 2 (proposition 1 of the paper, in one line):

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::cloud::distance;
-use super::{Cloud, Distance, FURTHEST, lower_bound};
+use super::{Cloud, Distance, lower_bound};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::kernels::flat::FURTHEST;
 use crate::linear::exact as simplex;
 use crate::outcome::Outcome;
 

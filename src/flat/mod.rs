@@ -26,9 +26,6 @@ pub use extension::extended;
 pub use method::{Found, Method, Pair};
 pub use sinkhorn::{Bracket, Sinkhorn};
 
-/// No unit of mass moves further: losing it here and making it there costs as much.
-pub(crate) const FURTHEST: f64 = 2.0;
-
 /// What sums of masses are off by, relatively, at most.
 const ROUNDING: f64 = 1e-13;
 

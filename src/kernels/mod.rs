@@ -10,8 +10,10 @@ pub(crate) mod ceiling;
 pub(crate) mod dynamic;
 pub(crate) mod flat;
 pub(crate) mod gromov;
+mod launch;
 pub mod linear;
 pub(crate) mod panels;
+pub(crate) mod point_costs;
 pub(crate) mod product;
 #[cfg(test)]
 pub(crate) mod properties;
@@ -91,11 +93,6 @@ pub fn expanded_shaders() -> Vec<(String, String, String)> {
         }
     }
     expanded
-}
-
-/// Workgroups of 256 threads that cover `count` elements.
-pub(crate) fn groups_of_256(count: usize) -> u64 {
-    (count as u64).div_ceil(256)
 }
 
 /// The shape error of a kernel's argument.

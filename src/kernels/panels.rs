@@ -6,7 +6,7 @@ use bytemuck::NoUninit;
 
 use super::tiles::{Blocks, Tile, Tiles};
 use crate::engine::gpu::{Binding, Gpu};
-use crate::engine::{Array, Engine, Launch, Shader};
+use crate::engine::{Array, Engine, Shader};
 use crate::error::{Error, Result};
 
 /// Stretches of a matrix's rows, each small enough for one binding, and the tiles of each.
@@ -111,28 +111,13 @@ impl Panels {
         &'a self,
         engine: &Engine,
         gpu: &Gpu,
-        (shader, constants): (&'static Shader, &[(&'static str, u32)]),
+        kernel: (&'static Shader, &[(&'static str, u32)]),
         bindings: impl Fn(&Panel) -> Result<Vec<Binding<'a>>>,
         params: impl Fn(u32, u32) -> P,
     ) -> Result<()> {
         for panel in &self.panels {
-            let mut all = vec![self.tiles.table.buffer()?.into()];
-            all.extend(bindings(panel)?);
-            for (first_tile, tiles, work) in
-                self.tiles.stretches(panel.tiles.clone(), gpu.work_per_launch())
-            {
-                engine.launch(
-                    gpu,
-                    &Launch {
-                        shader,
-                        constants,
-                        bindings: &all,
-                        immediates: bytemuck::bytes_of(&params(first_tile, tiles)),
-                        workgroups: u64::from(tiles),
-                        work,
-                    },
-                )?;
-            }
+            let share = (panel.tiles.clone(), 1.0);
+            self.tiles.launch(engine, gpu, kernel, share, &bindings(panel)?, &params)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::linear::consensus::{Step, consensus};
 use super::linear::debias::debias;
 use super::linear::join_partials::{Partials, join_partials};
 use super::linear::node_residual::NodeResidual;
-use super::linear::node_update::{NodeArrays, ScaledLaw, node_update};
+use super::linear::node_update::{NodeArrays, node_update};
 use super::linear::segment_sum::segment_sum;
 use super::linear::sum_messages::sum_messages;
 use super::tiles::problem_of_points;
@@ -105,7 +105,7 @@ proptest! {
         for engine in engines() {
             let (mut arrays, belief) = node(&engine, &points, 0.3);
             let running = engine.upload("running", &[1.0]).unwrap();
-            let scaled = ScaledLaw::new(law, epsilon);
+            let scaled = law.scaled(epsilon);
             node_update(&engine, &mut arrays, &belief, scaled, 1.0, &running).unwrap();
             let bias = engine.download(&arrays.bias).unwrap();
             for (&(log_mu, log_reference, belief), bias) in points.iter().zip(bias) {
@@ -126,7 +126,7 @@ proptest! {
     ) {
         for engine in engines() {
             let running = engine.upload("running", &[1.0]).unwrap();
-            let scaled = ScaledLaw::new(law, 0.5);
+            let scaled = law.scaled(0.5);
             let potential_after = |relaxation: f64| {
                 let (mut arrays, belief) = node(&engine, &points, 0.3);
                 node_update(&engine, &mut arrays, &belief, scaled, relaxation, &running).unwrap();
@@ -168,7 +168,7 @@ proptest! {
             let (arrays, belief) = node(&engine, &points, 0.3);
             let mut out = engine.zeros("residual", 1).unwrap();
             let mut plan = NodeResidual::new(&engine, &[0, points.len()]).unwrap();
-            let scaled = ScaledLaw::new(law, epsilon);
+            let scaled = law.scaled(epsilon);
             plan.launch(&engine, &arrays, &belief, scaled, &mut out).unwrap();
             let found = engine.download(&out).unwrap()[0];
             let allowed = 32.0 * engine.unit_roundoff() * mass;

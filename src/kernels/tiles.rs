@@ -1,6 +1,11 @@
 //! Work lists: which part of which problem each workgroup takes.
 
-use crate::engine::{Array, Engine, Table};
+use std::ops::Range;
+
+use bytemuck::NoUninit;
+
+use crate::engine::gpu::{Binding, Gpu};
+use crate::engine::{Array, Engine, Launch, Shader, Table};
 use crate::error::Result;
 
 /// The layout of a batch of pairwise problems: problem b has rows `rows[b]..rows[b+1]` and columns
@@ -119,7 +124,7 @@ impl Tile {
 
 /// A list of tiles on a device, to be launched in stretches of bounded work.
 pub(crate) struct Tiles {
-    pub table: Table,
+    table: Table,
     /// Work of the tiles before each, and of all: to cut launches.
     work: Vec<f64>,
 }
@@ -137,13 +142,39 @@ impl Tiles {
         self.work.len() - 1
     }
 
+    /// Launches a kernel over the tiles of a range, in stretches of bounded work, so much of it a pair:
+    /// `bindings` follow those of the tiles, and `params` makes the parameters from the first tile of a
+    /// stretch and their number.
+    pub(crate) fn launch<P: NoUninit>(
+        &self,
+        engine: &Engine,
+        gpu: &Gpu,
+        (shader, constants): (&'static Shader, &[(&'static str, u32)]),
+        (range, work_per_pair): (Range<usize>, f64),
+        bindings: &[Binding<'_>],
+        params: impl Fn(u32, u32) -> P,
+    ) -> Result<()> {
+        let bindings = [&[self.table.buffer()?.into()], bindings].concat();
+        let quantum = gpu.work_per_launch() / work_per_pair;
+        for (first_tile, tiles, pairs) in self.stretches(range, quantum) {
+            engine.launch(
+                gpu,
+                &Launch {
+                    shader,
+                    constants,
+                    bindings: &bindings,
+                    immediates: bytemuck::bytes_of(&params(first_tile, tiles)),
+                    workgroups: u64::from(tiles),
+                    work: pairs * work_per_pair,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
     /// Cuts `range` into stretches (first tile, tiles, work) of at most `quantum` work each, but
     /// at least one tile.
-    pub(crate) fn stretches(
-        &self,
-        range: std::ops::Range<usize>,
-        quantum: f64,
-    ) -> Vec<(u32, u32, f64)> {
+    fn stretches(&self, range: Range<usize>, quantum: f64) -> Vec<(u32, u32, f64)> {
         let mut stretches = Vec::new();
         let mut begin = range.start;
         while begin < range.end {

@@ -1,6 +1,8 @@
 //! Marginal laws: what a node of the tree asks of its marginal.
 
 use crate::error::{Error, Result};
+use crate::kernels::NOTHING;
+use crate::kernels::linear::node_update::ScaledLaw;
 
 /// How closely the marginal p of a coupling must follow a measure mu.
 ///
@@ -65,6 +67,18 @@ impl Law {
                 ))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What it asks of a potential over epsilon.
+    pub(crate) fn scaled(self, epsilon: f64) -> ScaledLaw {
+        let log = |factor: f64| if factor > 0.0 { factor.ln() } else { NOTHING };
+        match self {
+            Self::Fixed => ScaledLaw::Fixed,
+            Self::Kl { rho } => ScaledLaw::Share(rho / (rho + epsilon)),
+            Self::Tv { rho } => ScaledLaw::Bounded(rho / epsilon),
+            Self::Range { low, high } => ScaledLaw::Between(log(low), log(high)),
+            Self::Free => ScaledLaw::Free,
         }
     }
 

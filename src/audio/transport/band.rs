@@ -70,9 +70,8 @@ impl Band {
         let weights = lags
             .iter()
             .map(|lag| {
-                let scores = delays.iter().map(|delay| self.score(*lag, *delay));
-                let peak = scores.clone().fold(NOTHING, f64::max);
-                let sum: f64 = scores.map(|score| (score - peak).exp()).sum();
+                let (peak, weights) = self.weights(*lag, delays);
+                let sum: f64 = weights.iter().sum();
                 if logs { peak + sum.ln() } else { peak.exp() * sum }
             })
             .collect();
@@ -81,15 +80,17 @@ impl Band {
 
     /// Which share of each source what goes over a lag has.
     pub(super) fn shares(&self, lag: i32, delays: &[f64]) -> Vec<f64> {
-        let scores: Vec<f64> = delays.iter().map(|delay| self.score(lag, *delay)).collect();
-        let peak = scores.iter().copied().fold(NOTHING, f64::max);
-        let weights: Vec<f64> = scores.iter().map(|score| (score - peak).exp()).collect();
+        let (_, weights) = self.weights(lag, delays);
         let sum: f64 = weights.iter().sum();
         weights.iter().map(|weight| weight / sum).collect()
     }
 
-    fn score(&self, lag: i32, delay: f64) -> f64 {
-        -(f64::from(lag) - delay).powi(2) / self.epsilon
+    /// Kernels around every delay at a lag, all over the largest one, and its logarithm.
+    fn weights(&self, lag: i32, delays: &[f64]) -> (f64, Vec<f64>) {
+        let score = |delay: &f64| -(f64::from(lag) - delay).powi(2) / self.epsilon;
+        let scores = delays.iter().map(score);
+        let peak = scores.clone().fold(NOTHING, f64::max);
+        (peak, scores.map(|score| (score - peak).exp()).collect())
     }
 }
 

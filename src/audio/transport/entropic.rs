@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::kernels::audio::band_sinkhorn::band_sinkhorn;
 use crate::kernels::audio::lag_profile::LagProfile;
 use crate::kernels::audio::star_sinkhorn::{messages, star_sinkhorn};
-use crate::kernels::audio::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Rounds};
+use crate::kernels::audio::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Operands, Rounds};
 use crate::linear::Law;
 use crate::observer::Observer;
 
@@ -34,6 +34,11 @@ struct Stage {
     lags: LagTable,
     profiles: Array,
     sums: LagProfile,
+}
+
+/// Kernels, each of its own or of all sources together, for which lags are listed.
+fn rows_per_plan(microphones: usize, sources: usize) -> usize {
+    if microphones == 2 { 1 } else { sources * (microphones - 1) }
 }
 
 impl<'a> Entropic<'a> {
@@ -80,7 +85,7 @@ impl<'a> Entropic<'a> {
     pub(super) fn plans_at_once(engine: &Engine, scene: &Scene, sources: usize) -> usize {
         const BYTES: u64 = 1 << 28;
         let Scene { frequencies, microphones, frames, .. } = *scene;
-        let kernels = if microphones == 2 { 1 } else { sources * (microphones - 1) };
+        let kernels = rows_per_plan(microphones, sources);
         // Of the largest array: scalings, messages, or the masses of all lags.
         let numbers = microphones.max(2 * kernels) * frequencies * frames;
         let bytes = match engine.backend() {
@@ -98,11 +103,6 @@ impl<'a> Entropic<'a> {
     /// The kernels of this epsilon.
     pub(super) fn band(&self) -> Option<Band> {
         self.stage.as_ref().map(|stage| stage.band)
-    }
-
-    /// Kernels, each of its own or of all sources together, for which lags are listed.
-    fn rows_per_plan(&self) -> usize {
-        if self.extent.microphones == 2 { 1 } else { self.extent.kernels() }
     }
 
     fn rounds(&self, stage: &Stage) -> Rounds {
@@ -156,7 +156,7 @@ impl Planner for Entropic<'_> {
     fn begin(&mut self, epsilon: f64) -> Result<()> {
         let Extent { plans, frequencies, frames, microphones, sources, .. } = self.extent;
         let band = Band::new(epsilon, self.outlier, self.law, microphones, frames);
-        let rows = self.rows_per_plan();
+        let rows = rows_per_plan(microphones, sources);
         let width = band.width(if rows == 1 { sources } else { 1 });
         let numbers = rows * width + ACCOUNT;
         self.stage = None;
@@ -176,7 +176,8 @@ impl Planner for Entropic<'_> {
         _: &dyn Observer,
     ) -> Result<Vec<Option<Report>>> {
         let mut stage = self.stage.take().expect("a stage has begun");
-        let rows_per_plan = self.rows_per_plan();
+        let Extent { microphones, sources, .. } = self.extent;
+        let rows_per_plan = rows_per_plan(microphones, sources);
         let mut rows = Vec::with_capacity(plans.len() * rows_per_plan);
         for &(scene, delays) in plans {
             match delays {
@@ -189,29 +190,18 @@ impl Planner for Entropic<'_> {
         }
         stage.lags.write(self.engine, &rows)?;
         let rounds = self.rounds(&stage);
-        if self.extent.microphones == 2 {
-            band_sinkhorn(
-                self.engine,
-                &self.extent,
-                &rounds,
-                &self.columns,
-                &self.masses,
-                &stage.lags,
-                &mut self.scalings,
-                &mut stage.profiles,
-            )?;
-        } else {
-            star_sinkhorn(
-                self.engine,
-                &self.extent,
-                &rounds,
-                &self.columns,
-                &self.masses,
-                &stage.lags,
-                &mut self.scalings,
-                &mut self.messages,
-                &mut stage.profiles,
-            )?;
+        let operands = Operands {
+            extent: &self.extent,
+            rounds: &rounds,
+            columns: &self.columns,
+            masses: &self.masses,
+            lags: &stage.lags,
+            scalings: &mut self.scalings,
+            profiles: &mut stage.profiles,
+        };
+        match microphones {
+            2 => band_sinkhorn(self.engine, operands)?,
+            _ => star_sinkhorn(self.engine, operands, &mut self.messages)?,
         }
         stage.fresh = false;
         let sums = stage.sums.sum(self.engine, &stage.profiles)?;

@@ -7,7 +7,7 @@ use super::band::Band;
 use super::exact::{Exact, shares};
 use super::scene::Scene;
 use crate::error::Result;
-use crate::kernels::audio::{BLOCK, Held, LagRow, plus, product, times};
+use crate::kernels::audio::{LagRow, Star, outlier_weight};
 use crate::kernels::vector::{NEARLY_NOTHING, NOTHING};
 
 /// Ratio masks, for every microphone: (sources, frequencies, frames), and (frequencies, frames) of the
@@ -121,56 +121,20 @@ fn star_shares<const LOGS: bool>(
     scalings: &[f64],
 ) -> Shares {
     let Scene { microphones, frames, .. } = *scene;
-    let leaves = microphones - 1;
-    let sources = rows.len() / leaves;
-    let reach = rows.iter().map(LagRow::reach).max().unwrap_or(0);
-    let held = |values: &[f64]| {
-        let mut held = Held::new(frames, reach, LOGS);
-        held.get_mut().copy_from_slice(values);
-        held
-    };
-    let room = frames.next_multiple_of(BLOCK);
-    let scalings: Vec<Held> = scalings.chunks(frames).map(held).collect();
-    let messages: Vec<Vec<f64>> = rows
-        .iter()
-        .enumerate()
-        .map(|(kernel, row)| {
-            let mut message = vec![0.0; room];
-            product::<LOGS, false>(row, 1, &scalings[kernel % leaves + 1], &mut message);
-            message
-        })
-        .collect();
-    let zero = if LOGS { NOTHING } else { 0.0 };
-    let totals: Vec<f64> = scalings
-        .iter()
-        .map(|held| held.get().iter().fold(zero, |sum, value| plus::<LOGS, false>(sum, *value)))
-        .collect();
-    let outlier = band.outlier.map_or(zero, |cost| {
-        if LOGS { -cost / band.epsilon } else { (-cost / band.epsilon).exp() }
-    });
+    let sources = rows.len() / (microphones - 1);
+    let outlier = band.outlier.map(|cost| outlier_weight(LOGS, Some(cost / band.epsilon)));
+    let mut star = Star::new::<LOGS>(rows, outlier, frames, scalings);
+    star.send_all::<LOGS, false>();
     let mut shares = Vec::with_capacity(microphones * (sources + 1) * frames);
     for microphone in 0..microphones {
         for source in 0..sources {
-            let mut from = match microphone {
-                0 => vec![if LOGS { 0.0 } else { 1.0 }; frames],
-                _ => scalings[0].get().to_vec(),
+            let made = match microphone {
+                0 => star.at_centre::<LOGS>(source),
+                _ => star.at_leaf::<LOGS, false>(source, microphone - 1),
             };
-            for leaf in (0..leaves).filter(|leaf| leaf + 1 != microphone) {
-                for (from, message) in from.iter_mut().zip(&messages[source * leaves + leaf]) {
-                    *from = times::<LOGS>(*from, *message);
-                }
-            }
-            if microphone > 0 {
-                let mut there = vec![0.0; room];
-                let row = &rows[source * leaves + microphone - 1];
-                product::<LOGS, false>(row, -1, &held(&from), &mut there);
-                from.copy_from_slice(&there[..frames]);
-            }
-            shares.extend(from);
+            shares.extend(&made[..frames]);
         }
-        let others = totals.iter().enumerate().filter(|(l, _)| *l != microphone);
-        let behind = others.fold(outlier, |product, (_, sum)| times::<LOGS>(product, *sum));
-        shares.extend(std::iter::repeat_n(behind, frames));
+        shares.extend(std::iter::repeat_n(star.background::<LOGS>(microphone), frames));
     }
     normalise::<LOGS>(&mut shares, sources, frames);
     shares

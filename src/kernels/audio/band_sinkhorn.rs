@@ -1,32 +1,12 @@
 //! Sinkhorn's iteration between two spectrograms, frequency by frequency.
 
-use bytemuck::{Pod, Zeroable};
-use multiversion::multiversion;
-use multiversion::target::target_cfg_f;
-use rayon::prelude::*;
-
-use super::lags::BLOCK;
-use super::scaling::{Account, plain, scale, total};
-use super::{ACCOUNT, Extent, Held, LagRow, LagTable, Rounds, product, times, workgroup_size};
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::Operands;
+use super::lags::{BLOCK, Held, lag_masses, product};
+use super::scaling::{Account, scale, times, total, zero};
+use super::sinkhorn::{Column, Kernel, Params, Twin};
+use crate::engine::{Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::vector::{NOTHING, ln};
-use crate::kernels::{MULTIPLY_ADDS_PER_EXPONENTIAL, check_length, index};
-
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Params {
-    first: u32,
-    groups: u32,
-    frequencies: u32,
-    frames: u32,
-    width: u32,
-    iterations: u32,
-    fresh: u32,
-    law: u32,
-    rho: f32,
-    outlier: f32,
-}
+use crate::kernels::check_length;
 
 pub(crate) static SHADER: Shader = shader!(
     "audio/band_sinkhorn",
@@ -38,9 +18,6 @@ pub(crate) static SHADER: Shader = shader!(
     ]
 );
 
-/// Numbers that a workgroup holds for every frame.
-const SLOTS: usize = 2;
-
 /// So many iterations of
 ///
 /// ```text
@@ -49,140 +26,32 @@ const SLOTS: usize = 2;
 ///
 /// between the columns r and s of two microphones, for every plan and frequency, with the kernel G that
 /// the row of lags of the plan lists and the outlier's weight g; laws other than fixed marginals change
-/// the quotients ([`super::Marginal`]). `masses` are weights (scenes, frequencies). Leaves in
-/// `profiles` (plans, frequencies, width + [`ACCOUNT`]), weighted, G_d sum_i a_i b_(i + d) for every
-/// lag and an account.
-#[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
-pub(crate) fn band_sinkhorn(
-    engine: &Engine,
-    extent: &Extent,
-    rounds: &Rounds,
-    columns: &Array,
-    masses: &Array,
-    lags: &LagTable,
-    scalings: &mut Array,
-    profiles: &mut Array,
-) -> Result<()> {
-    let Extent { scenes, frequencies, frames, .. } = *extent;
-    let width = lags.width() + ACCOUNT;
-    check_length("the microphones", extent.microphones, 2)?;
-    check_length("the columns", columns.len(), extent.column_numbers())?;
-    check_length("the masses", masses.len(), scenes * frequencies)?;
-    check_length("the scalings", scalings.len(), extent.scaling_numbers())?;
-    check_length("the profiles", profiles.len(), extent.groups() * width)?;
-    lags.check(extent.plans)?;
-    let Backend::Gpu(gpu) = engine.backend() else {
-        let twin = Twin { rounds, frames, columns: columns.host()?, masses: masses.host()? };
-        let rows = lags.rows()?;
-        let (scalings, profiles) = (scalings.host_mut()?, profiles.host_mut()?);
-        engine.run_twin(SHADER.name, || {
-            scalings
-                .par_chunks_mut(2 * frames)
-                .zip(profiles.par_chunks_mut(width))
-                .enumerate()
-                .for_each(|(group, (scalings, profile))| {
-                    let row = &rows[group / frequencies];
-                    let place = row.scene * frequencies + group % frequencies;
-                    if !row.lags().is_empty() && twin.masses[place] > 0.0 {
-                        run(&twin, row, place, scalings, profile);
-                    }
-                });
-        });
-        return Ok(());
-    };
-    let (held, threads) = workgroup_size(frames, SLOTS, 0)?;
-    let cost = if rounds.logs { 2.0 } else { 1.0 / MULTIPLY_ADDS_PER_EXPONENTIAL };
-    let work = cost * (2 * (rounds.iterations + 2) * frames * lags.width()) as f64;
-    let at_once = ((gpu.work_per_launch() / work) as usize).max(1);
-    let (law, rho) = rounds.law.code();
-    for first in (0..extent.groups()).step_by(at_once) {
-        let groups = at_once.min(extent.groups() - first);
-        engine.launch(
-            gpu,
-            &Launch {
-                shader: &SHADER,
-                constants: &[
-                    ("LOGS", u32::from(rounds.logs)),
-                    ("HELD", held * SLOTS as u32),
-                    ("THREADS", threads),
-                ],
-                bindings: &[
-                    columns.buffer()?.into(),
-                    masses.buffer()?.into(),
-                    lags.array().buffer()?.into(),
-                    scalings.buffer()?.into(),
-                    profiles.buffer()?.into(),
-                ],
-                immediates: bytemuck::bytes_of(&Params {
-                    first: index("plans", first)?,
-                    groups: index("plans", first + groups)?,
-                    frequencies: index("frequencies", frequencies)?,
-                    frames: index("frames", frames)?,
-                    width: index("lags", lags.width())?,
-                    iterations: index("iterations", rounds.iterations)?,
-                    fresh: u32::from(rounds.fresh),
-                    law,
-                    rho,
-                    outlier: rounds.outlier_weight() as f32,
-                }),
-                workgroups: groups as u64,
-                work: work * groups as f64,
-            },
-        )?;
-    }
-    Ok(())
+/// the quotients ([`super::Marginal`]). Leaves in the profiles, weighted, G_d sum_i a_i b_(i + d) for
+/// every lag and an account.
+pub(crate) fn band_sinkhorn(engine: &Engine, operands: Operands<'_>) -> Result<()> {
+    check_length("the microphones", operands.extent.microphones, 2)?;
+    operands.run::<Band>(engine, &Kernel { shader: &SHADER, rows: 1, slots: 2, messages: None })
 }
 
-struct Twin<'a> {
-    rounds: &'a Rounds,
-    frames: usize,
-    columns: &'a [f64],
-    masses: &'a [f64],
-}
+struct Band;
 
-#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma"))]
-fn run(twin: &Twin<'_>, row: &LagRow, place: usize, scalings: &mut [f64], profile: &mut [f64]) {
-    if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
-        match twin.rounds.logs {
-            true => twin.run::<true, true>(row, place, scalings, profile),
-            false => twin.run::<false, true>(row, place, scalings, profile),
-        }
-    } else {
-        match twin.rounds.logs {
-            true => twin.run::<true, false>(row, place, scalings, profile),
-            false => twin.run::<false, false>(row, place, scalings, profile),
-        }
-    }
-}
-
-impl Twin<'_> {
+impl Twin for Band {
     #[inline(always)]
     fn run<const LOGS: bool, const FUSED: bool>(
-        &self,
-        row: &LagRow,
-        place: usize,
+        column: &Column<'_>,
         scalings: &mut [f64],
-        profile: &mut [f64],
-    ) {
-        let Rounds { law, iterations, fresh, .. } = *self.rounds;
-        let outlier = self.rounds.outlier.map(|_| self.rounds.outlier_weight());
-        let columns = &self.columns[2 * place * self.frames..2 * (place + 1) * self.frames];
-        let mut targets = columns.to_vec();
-        if LOGS {
-            for target in &mut targets {
-                *target = if *target > 0.0 { ln::<FUSED>(*target) } else { NOTHING };
-            }
-        }
-        let (here, there) = targets.split_at(self.frames);
-        let mut a = Held::new(self.frames, row.reach(), LOGS);
+        masses: &mut [f64],
+    ) -> Account {
+        let Column { rounds, frames, .. } = *column;
+        let (row, law) = (&column.rows[0], rounds.law);
+        let outlier = column.outlier();
+        let (here, there) = (column.target(0), column.target(1));
+        let mut a = Held::new(frames, row.reach(), LOGS);
         let mut b = a.clone();
-        let mut seen = vec![0.0; self.frames.next_multiple_of(BLOCK)];
-        let (first, second) = scalings.split_at_mut(self.frames);
-        match fresh {
-            true => b.get_mut().fill(if LOGS { 0.0 } else { 1.0 }),
-            false => b.get_mut().copy_from_slice(second),
-        }
-        for _ in 0..iterations {
+        let mut seen = vec![0.0; frames.next_multiple_of(BLOCK)];
+        let (first, second) = scalings.split_at_mut(frames);
+        b.get_mut().copy_from_slice(second);
+        for _ in 0..rounds.iterations {
             product::<LOGS, FUSED>(row, 1, &b, &mut seen);
             let behind = background::<LOGS, FUSED>(outlier, &b);
             scale::<LOGS, FUSED>(law, here, &seen, behind, a.get_mut());
@@ -201,17 +70,15 @@ impl Twin<'_> {
             let behind = background::<LOGS, FUSED>(outlier, other);
             account.add_all::<LOGS, FUSED>(law, target, u.get(), &seen, behind);
         }
+        lag_masses::<LOGS, FUSED>(row, a.get(), b.get(), column.share, masses);
         let [rows, cols] = accounts;
-        let share = self.masses[place];
-        let (masses, account) = profile.split_at_mut(profile.len() - ACCOUNT);
-        // Of a plan that is not done, the mass that the columns see is right.
-        account.copy_from_slice(&[
-            share * (rows.dual + cols.dual - cols.mass),
-            share * rows.residual,
-            share * cols.mass,
-            share * (rows.price + cols.price),
-        ]);
-        lag_masses::<LOGS, FUSED>(row, a.get(), b.get(), share, masses);
+        Account {
+            dual: rows.dual + cols.dual,
+            residual: rows.residual,
+            // Of a plan that is not done, the mass that the columns see is right.
+            mass: cols.mass,
+            price: rows.price + cols.price,
+        }
     }
 }
 
@@ -220,36 +87,6 @@ impl Twin<'_> {
 fn background<const LOGS: bool, const FUSED: bool>(outlier: Option<f64>, held: &Held) -> f64 {
     match outlier {
         Some(weight) => times::<LOGS>(weight, total::<LOGS, FUSED>(held.get())),
-        None if LOGS => NOTHING,
-        None => 0.0,
-    }
-}
-
-/// share weight_d sum_i a_i b_(i + d) for every lag d of a row.
-#[inline(always)]
-pub(super) fn lag_masses<const LOGS: bool, const FUSED: bool>(
-    row: &LagRow,
-    a: &[f64],
-    b: &[f64],
-    share: f64,
-    out: &mut [f64],
-) {
-    /// Sums that run side by side.
-    const LANES: usize = 16;
-    for ((lag, weight), out) in row.lags().iter().zip(row.weights()).zip(out) {
-        let pairs = a.len() - lag.unsigned_abs() as usize;
-        let a = &a[(-lag).max(0) as usize..][..pairs];
-        let b = &b[(*lag).max(0) as usize..][..pairs];
-        let mut sums = [0.0; LANES];
-        for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
-            for lane in 0..a.len() {
-                sums[lane] += match LOGS {
-                    true => plain::<true, FUSED>(a[lane] + b[lane] + weight),
-                    false => a[lane] * b[lane],
-                };
-            }
-        }
-        let sum: f64 = sums.iter().sum();
-        *out = share * if LOGS { sum } else { weight * sum };
+        None => zero::<LOGS>(),
     }
 }

@@ -3,9 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, groups_of_256, index};
+use crate::kernels::launch::launch_each;
+use crate::kernels::{check_length, index};
 use crate::numeric::compensated_sum;
 
 #[repr(C)]
@@ -52,22 +53,20 @@ impl LagProfile {
                 let (values, sums) = (values.host()?, sums.host_mut()?);
                 engine.run_twin(SHADER.name, || twin(values, frequencies, width, sums));
             }
-            Backend::Gpu(gpu) => engine.launch(
+            Backend::Gpu(gpu) => launch_each(
+                engine,
                 gpu,
-                &Launch {
-                    shader: &SHADER,
-                    constants: &[],
-                    bindings: &[values.buffer()?.into(), sums.buffer()?.into()],
-                    immediates: bytemuck::bytes_of(&Params {
-                        plans: index("plans", plans)?,
-                        frequencies: index("frequencies", frequencies)?,
-                        width: index("lags", width)?,
-                        block: BLOCK as u32,
-                        blocks: index("blocks", blocks)?,
-                    }),
-                    workgroups: groups_of_256(plans * blocks * width),
-                    work: values.len() as f64 / 4.0,
+                &SHADER,
+                &[],
+                &[values, sums],
+                &Params {
+                    plans: index("plans", plans)?,
+                    frequencies: index("frequencies", frequencies)?,
+                    width: index("lags", width)?,
+                    block: BLOCK as u32,
+                    blocks: index("blocks", blocks)?,
                 },
+                (plans * blocks * width, values.len() as f64 / 4.0),
             )?,
         }
         let sums = engine.download(sums)?;

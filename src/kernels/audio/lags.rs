@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
+use super::scaling::plain;
 use crate::engine::{Array, Engine};
 use crate::error::Result;
 use crate::kernels::check_length;
 use crate::kernels::vector::{NEARLY_NOTHING, NOTHING, exp, larger, ln, multiply_add};
 
 /// Frames that a sum over lags takes at a time: they stay in registers.
-pub(crate) const BLOCK: usize = 48;
+pub(super) const BLOCK: usize = 48;
 /// Terms of a log-sum-exp this far below the largest one do not count.
 const NEGLIGIBLE: f64 = -45.0;
 
@@ -109,7 +110,7 @@ impl LagTable {
 
 /// Numbers of every frame with room on both sides, so that sums over lags need not look where they are.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
+pub(super) struct Held {
     values: Vec<f64>,
     reach: usize,
     frames: usize,
@@ -138,7 +139,7 @@ impl Held {
 /// such a sum of exponentials. Of `out`, a multiple of [`BLOCK`] long, what lies beyond the frames is
 /// of no use.
 #[inline(always)]
-pub(crate) fn product<const LOGS: bool, const FUSED: bool>(
+pub(super) fn product<const LOGS: bool, const FUSED: bool>(
     row: &LagRow,
     sign: i32,
     held: &Held,
@@ -219,5 +220,34 @@ impl Held {
         };
         let begin = (self.reach as i32 + start as i32 + lowest) as usize;
         (weights, &self.values[begin..begin + count + BLOCK - 1])
+    }
+}
+
+/// share weight_d sum_i a_i b_(i + d) for every lag d of a row.
+#[inline(always)]
+pub(super) fn lag_masses<const LOGS: bool, const FUSED: bool>(
+    row: &LagRow,
+    a: &[f64],
+    b: &[f64],
+    share: f64,
+    out: &mut [f64],
+) {
+    /// Sums that run side by side.
+    const LANES: usize = 16;
+    for ((lag, weight), out) in row.lags().iter().zip(row.weights()).zip(out) {
+        let pairs = a.len() - lag.unsigned_abs() as usize;
+        let a = &a[(-lag).max(0) as usize..][..pairs];
+        let b = &b[(*lag).max(0) as usize..][..pairs];
+        let mut sums = [0.0; LANES];
+        for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
+            for lane in 0..a.len() {
+                sums[lane] += match LOGS {
+                    true => plain::<true, FUSED>(a[lane] + b[lane] + weight),
+                    false => a[lane] * b[lane],
+                };
+            }
+        }
+        let sum: f64 = sums.iter().sum();
+        *out = share * if LOGS { sum } else { weight * sum };
     }
 }

@@ -7,10 +7,14 @@ mod lags;
 #[cfg(test)]
 mod properties;
 mod scaling;
+mod sinkhorn;
+mod star;
 pub(crate) mod star_sinkhorn;
 
-pub(crate) use lags::{BLOCK, Held, LagRow, LagTable, product};
-pub(crate) use scaling::{Marginal, plus, times};
+pub(crate) use lags::{LagRow, LagTable};
+pub(crate) use scaling::Marginal;
+pub(crate) use sinkhorn::Operands;
+pub(crate) use star::Star;
 
 use super::vector::NOTHING;
 use crate::error::{Error, Result};
@@ -69,13 +73,18 @@ pub(crate) struct Rounds {
 
 impl Rounds {
     /// The weight of the outlier source, or its logarithm.
-    pub(crate) fn outlier_weight(&self) -> f64 {
-        match (self.logs, self.outlier) {
-            (true, None) => NOTHING,
-            (true, Some(cost)) => -cost,
-            (false, None) => 0.0,
-            (false, Some(cost)) => (-cost).exp(),
-        }
+    fn outlier_weight(&self) -> f64 {
+        outlier_weight(self.logs, self.outlier)
+    }
+}
+
+/// The weight of an outlier source of this cost over epsilon, or its logarithm.
+pub(crate) fn outlier_weight(logs: bool, outlier: Option<f64>) -> f64 {
+    match (logs, outlier) {
+        (true, None) => NOTHING,
+        (true, Some(cost)) => -cost,
+        (false, None) => 0.0,
+        (false, Some(cost)) => (-cost).exp(),
     }
 }
 

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::band_sinkhorn::band_sinkhorn;
 use super::lag_profile::LagProfile;
 use super::star_sinkhorn::{messages, star_sinkhorn};
-use super::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Rounds};
+use super::{ACCOUNT, Extent, LagRow, LagTable, Marginal, Operands, Rounds};
 use crate::engine::Engine;
 use crate::kernels::properties::engines;
 
@@ -204,31 +204,18 @@ fn check(frames: usize, microphones: usize, sources: usize, rounds: Rounds, star
         // In two launches: the second one goes on from the first.
         for (iterations, fresh) in [(rounds.iterations - 2, true), (2, false)] {
             let rounds = Rounds { iterations, fresh, ..rounds };
-            if star {
-                star_sinkhorn(
-                    &engine,
-                    &extent,
-                    &rounds,
-                    &columns,
-                    &masses,
-                    &lags,
-                    &mut scalings,
-                    &mut between,
-                    &mut profiles,
-                )
-                .unwrap();
-            } else {
-                band_sinkhorn(
-                    &engine,
-                    &extent,
-                    &rounds,
-                    &columns,
-                    &masses,
-                    &lags,
-                    &mut scalings,
-                    &mut profiles,
-                )
-                .unwrap();
+            let operands = Operands {
+                extent: &extent,
+                rounds: &rounds,
+                columns: &columns,
+                masses: &masses,
+                lags: &lags,
+                scalings: &mut scalings,
+                profiles: &mut profiles,
+            };
+            match star {
+                true => star_sinkhorn(&engine, operands, &mut between).unwrap(),
+                false => band_sinkhorn(&engine, operands).unwrap(),
             }
         }
         let (found, profiles) =

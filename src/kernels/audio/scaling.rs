@@ -27,13 +27,25 @@ impl Marginal {
     }
 }
 
+/// The number zero as it is held.
 #[inline(always)]
-pub(crate) fn times<const LOGS: bool>(a: f64, b: f64) -> f64 {
+pub(super) fn zero<const LOGS: bool>() -> f64 {
+    if LOGS { NOTHING } else { 0.0 }
+}
+
+/// The number one as it is held.
+#[inline(always)]
+pub(super) fn one<const LOGS: bool>() -> f64 {
+    if LOGS { 0.0 } else { 1.0 }
+}
+
+#[inline(always)]
+pub(super) fn times<const LOGS: bool>(a: f64, b: f64) -> f64 {
     if LOGS { (a + b).max(NOTHING) } else { a * b }
 }
 
 #[inline(always)]
-pub(crate) fn plus<const LOGS: bool, const FUSED: bool>(a: f64, b: f64) -> f64 {
+pub(super) fn plus<const LOGS: bool, const FUSED: bool>(a: f64, b: f64) -> f64 {
     if LOGS {
         let peak = a.max(b);
         peak + ln::<FUSED>(1.0 + exp::<FUSED>(a.min(b) - peak))

@@ -3,10 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
+use crate::kernels::index;
+use crate::kernels::launch::launch_each;
 use crate::kernels::vector::exp_all;
-use crate::kernels::{groups_of_256, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -30,19 +31,14 @@ pub(crate) fn exponential(engine: &Engine, steps: usize, out: &mut Array) -> Res
         engine.run_twin(SHADER.name, || twin(steps, out));
         return Ok(());
     };
-    engine.launch(
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &[],
-            bindings: &[out.buffer()?.into()],
-            immediates: bytemuck::bytes_of(&Params {
-                length: index("the chains", length)?,
-                steps: index("the steps", steps)?,
-            }),
-            workgroups: groups_of_256(length),
-            work: (length * CHAINS * steps) as f64,
-        },
+        &SHADER,
+        &[],
+        &[out],
+        &Params { length: index("the chains", length)?, steps: index("the steps", steps)? },
+        (length, (length * CHAINS * steps) as f64),
     )
 }
 

@@ -3,10 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
+use crate::kernels::index;
+use crate::kernels::launch::launch_each;
 use crate::kernels::vector::multiply_add_chains;
-use crate::kernels::{groups_of_256, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -37,22 +38,19 @@ pub(crate) fn multiply_add(
         engine.run_twin(SHADER.name, || twin(steps, factor, summand, out));
         return Ok(());
     };
-    engine.launch(
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &[],
-            bindings: &[out.buffer()?.into()],
-            immediates: bytemuck::bytes_of(&Params {
-                length: index("the chains", length)?,
-                steps: index("the steps", steps)?,
-                factor: factor as f32,
-                summand: summand as f32,
-            }),
-            workgroups: groups_of_256(length),
-            // Multiply-adds are several times as fast as the exponentials that work is counted in.
-            work: (length * CHAINS * steps) as f64 / 8.0,
-        },
+        &SHADER,
+        &[],
+        &[out],
+        &Params {
+            length: index("the chains", length)?,
+            steps: index("the steps", steps)?,
+            factor: factor as f32,
+            summand: summand as f32,
+        }, // Multiply-adds are several times as fast as the exponentials that work is counted in.
+        (length, (length * CHAINS * steps) as f64 / 8.0),
     )
 }
 

@@ -2,26 +2,16 @@
 
 use std::cmp::Ordering;
 
-use bytemuck::{Pod, Zeroable};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::lines::{Line, Slab, slabs};
 use super::paraboloid::Newton;
-use super::{Layout, Shape, variants};
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::{Layout, Params, variants};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, groups_of_256};
-
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Params {
-    shape: Shape,
-    sigma: f32,
-    relaxation: f32,
-    extrapolation: f32,
-    reaction: f32,
-}
+use crate::kernels::check_length;
+use crate::kernels::launch::launch_each;
 
 pub(crate) static SHADER: Shader =
     shader!("dynamic/dual", Params, [Read, Read, Read, Read, Read, Write, Write], variants!([]));
@@ -35,6 +25,18 @@ pub(crate) struct DualStep {
     pub extrapolation: f64,
     /// The eigenvalue of the source, if there is one.
     pub reaction: f64,
+}
+
+impl DualStep {
+    pub(super) fn params(&self, layout: &Layout) -> Result<Params> {
+        Ok(Params {
+            sigma: self.sigma as f32,
+            relaxation: self.relaxation as f32,
+            extrapolation: self.extrapolation as f32,
+            reaction: self.reaction as f32,
+            ..layout.params()?
+        })
+    }
 }
 
 /// y' = y + relaxation (Proj(y + sigma I V) - y), V = U + extrapolation (U' - U), cell by cell, on
@@ -66,14 +68,9 @@ pub(crate) fn dual(
     check_length("the roots", roots.len(), cells)?;
     check_length("the next dual", out.len(), layout.numbers())?;
     let Backend::Gpu(gpu) = engine.backend() else {
-        let centre = Centre {
-            layout,
-            state: layout.split(state.host()?),
-            next: layout.split(next.host()?),
-            end: end.host()?,
-            metric: metric.host()?.chunks(places).collect(),
-            extrapolation: step.extrapolation,
-        };
+        let states = [state.host()?, next.host()?];
+        let (end, metric) = (end.host()?, metric.host()?);
+        let centre = Centre::new(layout, states, end, metric, step.extrapolation);
         let twin = Twin { centre, dual: layout.split(dual.host()?), step };
         let (out, roots) = (out.host_mut()?, roots.host_mut()?);
         engine.run_twin(SHADER.name, || {
@@ -83,30 +80,14 @@ pub(crate) fn dual(
         });
         return Ok(());
     };
-    engine.launch(
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &layout.constants(),
-            bindings: &[
-                state.buffer()?.into(),
-                next.buffer()?.into(),
-                dual.buffer()?.into(),
-                end.buffer()?.into(),
-                metric.buffer()?.into(),
-                roots.buffer()?.into(),
-                out.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                shape: layout.shape()?,
-                sigma: step.sigma as f32,
-                relaxation: step.relaxation as f32,
-                extrapolation: step.extrapolation as f32,
-                reaction: step.reaction as f32,
-            }),
-            workgroups: groups_of_256(cells),
-            work: 4.0 * cells as f64,
-        },
+        &SHADER,
+        &layout.constants(),
+        &[state, next, dual, end, metric, roots, out],
+        &step.params(layout)?,
+        (cells, 4.0 * cells as f64),
     )
 }
 
@@ -115,10 +96,24 @@ pub(super) struct Centre<'a> {
     pub layout: &'a Layout,
     pub state: Vec<&'a [f64]>,
     pub next: Vec<&'a [f64]>,
-    pub end: &'a [f64],
+    end: &'a [f64],
     /// Number by number.
-    pub metric: Vec<&'a [f64]>,
-    pub extrapolation: f64,
+    metric: Vec<&'a [f64]>,
+    extrapolation: f64,
+}
+
+impl<'a> Centre<'a> {
+    pub(super) fn new(
+        layout: &'a Layout,
+        [state, next]: [&'a [f64]; 2],
+        end: &'a [f64],
+        metric: &'a [f64],
+        extrapolation: f64,
+    ) -> Self {
+        let metric = metric.chunks(layout.grid.places()).collect();
+        let (state, next) = (layout.split(state), layout.split(next));
+        Self { layout, state, next, end, metric, extrapolation }
+    }
 }
 
 impl Centre<'_> {

@@ -3,9 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
+use crate::engine::{Array, Backend, Engine, Shader, Table, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, groups_of_256, index};
+use crate::kernels::launch::launch_each;
+use crate::kernels::{check_length, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -208,38 +209,36 @@ pub(crate) fn law_product(
         return Ok(());
     };
     let subtracted = less.unwrap_or(source);
-    engine.launch(
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &[("LESS", u32::from(less.is_some()))],
-            bindings: &[
-                matrix.starts.buffer()?.into(),
-                matrix.columns.buffer()?.into(),
-                matrix.weights.buffer()?.into(),
-                source.here.buffer()?.into(),
-                source.next.buffer()?.into(),
-                // Bound, but not read, where there is none.
-                subtracted.here.buffer()?.into(),
-                subtracted.next.buffer()?.into(),
-                out.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                planes: index("planes", planes)?,
-                rows: index("rows", rows)?,
-                source_first: index("the source", source.planes.first)?,
-                source_stride: index("the source", source.planes.stride)?,
-                less_first: index("what is taken away", subtracted.planes.first)?,
-                less_stride: index("what is taken away", subtracted.planes.stride)?,
-                out_first: index("the product", place.first)?,
-                out_stride: index("the product", place.stride)?,
-                extrapolation: sum.extrapolation as f32,
-                keep: sum.keep as f32,
-                factor: sum.factor as f32,
-            }),
-            workgroups: groups_of_256(planes * rows),
-            work: (planes * (rows + matrix.weights.len())) as f64,
+        &SHADER,
+        &[("LESS", u32::from(less.is_some()))],
+        &[
+            &matrix.starts,
+            &matrix.columns,
+            &matrix.weights,
+            source.here,
+            source.next,
+            // Bound, but not read, where there is none.
+            subtracted.here,
+            subtracted.next,
+            out,
+        ],
+        &Params {
+            planes: index("planes", planes)?,
+            rows: index("rows", rows)?,
+            source_first: index("the source", source.planes.first)?,
+            source_stride: index("the source", source.planes.stride)?,
+            less_first: index("what is taken away", subtracted.planes.first)?,
+            less_stride: index("what is taken away", subtracted.planes.stride)?,
+            out_first: index("the product", place.first)?,
+            out_stride: index("the product", place.stride)?,
+            extrapolation: sum.extrapolation as f32,
+            keep: sum.keep as f32,
+            factor: sum.factor as f32,
         },
+        (planes * rows, (planes * (rows + matrix.weights.len())) as f64),
     )
 }
 

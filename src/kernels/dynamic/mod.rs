@@ -137,6 +137,11 @@ impl Layout {
         })
     }
 
+    /// The parameters of a step, with all numbers but the grid to be filled in.
+    fn params(&self) -> Result<Params> {
+        Ok(Params { shape: self.shape()?, ..Params::zeroed() })
+    }
+
     /// The constants that shaders are made for.
     pub(crate) fn constants(&self) -> [(&'static str, u32); 4] {
         [
@@ -145,6 +150,12 @@ impl Layout {
             ("SOURCE", u32::from(self.source)),
             ("TURNED", u32::from(self.dimension() > 1)),
         ]
+    }
+
+    /// The same for shaders that may take a force.
+    fn forced_constants(&self, forced: bool) -> [(&'static str, u32); 5] {
+        let [axes, fields, source, turned] = self.constants();
+        [axes, fields, source, turned, ("FORCED", u32::from(forced))]
     }
 }
 
@@ -155,6 +166,18 @@ pub(crate) struct Shape {
     time: u32,
     sides: [u32; 3],
     rates: [f32; 4],
+}
+
+/// The parameters of the steps of an iteration: each has those that it needs, and zero for the others.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    shape: Shape,
+    tau: f32,
+    sigma: f32,
+    relaxation: f32,
+    extrapolation: f32,
+    reaction: f32,
 }
 
 /// Layouts that every kernel is compiled for in the tests, with more constants: one list of them

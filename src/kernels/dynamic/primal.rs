@@ -1,22 +1,14 @@
 //! The step of the staggered fields: projected on the continuity equation.
 
-use bytemuck::{Pod, Zeroable};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::lines::{Line, Slab, slabs};
-use super::{Layout, Shape, variants};
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::{Layout, Params, variants};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, groups_of_256};
-
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Params {
-    shape: Shape,
-    tau: f32,
-    relaxation: f32,
-}
+use crate::kernels::check_length;
+use crate::kernels::launch::launch_each;
 
 pub(crate) static SHADER: Shader = shader!(
     "dynamic/primal",
@@ -55,28 +47,15 @@ pub(crate) fn primal(
         });
         return Ok(());
     };
-    let [a, b, c, d] = layout.constants();
-    engine.launch(
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &[a, b, c, d, ("FORCED", u32::from(force.is_some()))],
-            bindings: &[
-                state.buffer()?.into(),
-                dual.buffer()?.into(),
-                pressure.buffer()?.into(),
-                // Bound, but not read, where there is none.
-                force.unwrap_or(pressure).buffer()?.into(),
-                out.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                shape: layout.shape()?,
-                tau: tau as f32,
-                relaxation: relaxation as f32,
-            }),
-            workgroups: groups_of_256(cells),
-            work: cells as f64,
-        },
+        &SHADER,
+        &layout.forced_constants(force.is_some()),
+        // A force is bound, but not read, where there is none.
+        &[state, dual, pressure, force.unwrap_or(pressure), out],
+        &Params { tau: tau as f32, relaxation: relaxation as f32, ..layout.params()? },
+        (cells, cells as f64),
     )
 }
 

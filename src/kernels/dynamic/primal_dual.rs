@@ -1,25 +1,14 @@
 //! Both steps of an iteration in one pass over memory, once the pressure is known.
 
-use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::dual::{self, Centre, DualStep};
 use super::lines::slabs;
-use super::{Layout, Shape, primal, variants};
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::{Layout, Params, primal, variants};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, groups_of_256};
-
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Params {
-    shape: Shape,
-    tau: f32,
-    sigma: f32,
-    relaxation: f32,
-    extrapolation: f32,
-    reaction: f32,
-}
+use crate::kernels::check_length;
+use crate::kernels::launch::launch_each;
 
 pub(crate) static SHADER: Shader = shader!(
     "dynamic/primal_dual",
@@ -54,9 +43,10 @@ pub(crate) fn primal_dual(
     check_length("the next state", next.len(), layout.numbers())?;
     check_length("the next dual", next_dual.len(), layout.numbers())?;
     let Backend::Gpu(gpu) = engine.backend() else {
+        let state = state.host()?;
         let first = primal::Twin {
             layout,
-            state: layout.split(state.host()?),
+            state: layout.split(state),
             dual: layout.split(dual.host()?),
             pressure: layout.split(pressure.host()?),
             force: force.map(Array::host).transpose()?,
@@ -72,14 +62,7 @@ pub(crate) fn primal_dual(
             slabs(layout, vec![&mut *next])
                 .into_par_iter()
                 .for_each(|mut slab| primal::run(&first, &mut slab));
-            let centre = Centre {
-                layout,
-                state: first.state.clone(),
-                next: layout.split(next),
-                end,
-                metric: metric.chunks(places).collect(),
-                extrapolation: step.extrapolation,
-            };
+            let centre = Centre::new(layout, [state, next], end, metric, step.extrapolation);
             let second = dual::Twin { centre, dual: first.dual.clone(), step };
             slabs(layout, vec![next_dual, roots])
                 .into_par_iter()
@@ -87,34 +70,15 @@ pub(crate) fn primal_dual(
         });
         return Ok(());
     };
-    let [a, b, c, d] = layout.constants();
-    engine.launch(
+    let force_or_any = force.unwrap_or(pressure);
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &[a, b, c, d, ("FORCED", u32::from(force.is_some()))],
-            bindings: &[
-                state.buffer()?.into(),
-                dual.buffer()?.into(),
-                pressure.buffer()?.into(),
-                // Bound, but not read, where there is none.
-                force.unwrap_or(pressure).buffer()?.into(),
-                end.buffer()?.into(),
-                metric.buffer()?.into(),
-                roots.buffer()?.into(),
-                next.buffer()?.into(),
-                next_dual.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                shape: layout.shape()?,
-                tau: tau as f32,
-                sigma: step.sigma as f32,
-                relaxation: step.relaxation as f32,
-                extrapolation: step.extrapolation as f32,
-                reaction: step.reaction as f32,
-            }),
-            workgroups: groups_of_256(cells),
-            work: 5.0 * cells as f64,
-        },
+        &SHADER,
+        &layout.forced_constants(force.is_some()),
+        // A force is bound, but not read, where there is none.
+        &[state, dual, pressure, force_or_any, end, metric, roots, next, next_dual],
+        &Params { tau: tau as f32, ..step.params(layout)? },
+        (cells, 5.0 * cells as f64),
     )
 }

@@ -1,26 +1,16 @@
 //! How far an iteration is from a solution.
 
-use bytemuck::{Pod, Zeroable};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::dual::{Centre, DualStep};
 use super::lines::{Line, Slab, slabs};
-use super::{Layout, Shape, variants};
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::{Layout, Params, variants};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, groups_of_256};
+use crate::kernels::check_length;
+use crate::kernels::launch::{groups_of_256, launch_each};
 use crate::numeric::compensated_sum;
-
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Params {
-    shape: Shape,
-    tau: f32,
-    sigma: f32,
-    extrapolation: f32,
-    reaction: f32,
-}
 
 pub(crate) static SHADER: Shader = shader!(
     "dynamic/residuals",
@@ -72,14 +62,9 @@ pub(crate) fn residuals(
     }
     check_length("the roots", roots.len(), cells)?;
     let Backend::Gpu(gpu) = engine.backend() else {
-        let centre = Centre {
-            layout,
-            state: layout.split(state.host()?),
-            next: layout.split(next.host()?),
-            end: end.host()?,
-            metric: metric.host()?.chunks(layout.grid.places()).collect(),
-            extrapolation: 1.0 / step.relaxation,
-        };
+        let states = [state.host()?, next.host()?];
+        let (end, metric) = (end.host()?, metric.host()?);
+        let centre = Centre::new(layout, states, end, metric, 1.0 / step.relaxation);
         let [dual, next_dual] = [dual.host()?, next_dual.host()?].map(|all| layout.split(all));
         let roots = roots.host()?;
         let twin = Twin { centre, dual, next_dual, roots, tau, step };
@@ -95,31 +80,15 @@ pub(crate) fn residuals(
     };
     let groups = groups_of_256(cells) as usize;
     let sums = engine.zeros("residuals", NUMBERS * groups)?;
-    engine.launch(
+    let extrapolation = (1.0 / step.relaxation) as f32;
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &layout.constants(),
-            bindings: &[
-                state.buffer()?.into(),
-                next.buffer()?.into(),
-                dual.buffer()?.into(),
-                next_dual.buffer()?.into(),
-                end.buffer()?.into(),
-                metric.buffer()?.into(),
-                roots.buffer()?.into(),
-                sums.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                shape: layout.shape()?,
-                tau: tau as f32,
-                sigma: step.sigma as f32,
-                extrapolation: (1.0 / step.relaxation) as f32,
-                reaction: step.reaction as f32,
-            }),
-            workgroups: groups as u64,
-            work: 2.0 * cells as f64,
-        },
+        &SHADER,
+        &layout.constants(),
+        &[state, next, dual, next_dual, end, metric, roots, &sums],
+        &Params { tau: tau as f32, extrapolation, ..step.params(layout)? },
+        (cells, 2.0 * cells as f64),
     )?;
     let sums = engine.download(&sums)?;
     let all: Vec<Sums> = sums.chunks(NUMBERS).map(Sums::of).collect();

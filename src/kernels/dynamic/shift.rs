@@ -2,9 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{check_length, groups_of_256, index};
+use crate::kernels::launch::launch_each;
+use crate::kernels::{check_length, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -37,20 +38,18 @@ pub(crate) fn shift(
         });
         return Ok(());
     };
-    engine.launch(
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &[],
-            bindings: &[a.buffer()?.into(), b.buffer()?.into(), values.buffer()?.into()],
-            immediates: bytemuck::bytes_of(&Params {
-                first: index("the values", first)?,
-                count: index("the forces", count)?,
-                factor: factor as f32,
-            }),
-            workgroups: groups_of_256(count),
-            work: count as f64,
+        &SHADER,
+        &[],
+        &[a, b, values],
+        &Params {
+            first: index("the values", first)?,
+            count: index("the forces", count)?,
+            factor: factor as f32,
         },
+        (count, count as f64),
     )
 }
 

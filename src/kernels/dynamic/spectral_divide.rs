@@ -4,9 +4,10 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::poisson::Spectrum;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::kernels::{groups_of_256, index};
+use crate::kernels::index;
+use crate::kernels::launch::launch_each;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -41,24 +42,18 @@ pub(crate) fn spectral_divide(
         return Ok(());
     };
     let count = values.len();
-    engine.launch(
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &[],
-            bindings: &[
-                spectrum.space.buffer()?.into(),
-                spectrum.time.buffer()?.into(),
-                values.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                count: index("the coefficients", count)?,
-                length: index("the coefficients", axis.length)?,
-                places: index("the coefficients", axis.inner)?,
-                balanced: u32::from(spectrum.balanced),
-            }),
-            workgroups: groups_of_256(count),
-            work: count as f64,
+        &SHADER,
+        &[],
+        &[&spectrum.space, &spectrum.time, values],
+        &Params {
+            count: index("the coefficients", count)?,
+            length: index("the coefficients", axis.length)?,
+            places: index("the coefficients", axis.inner)?,
+            balanced: u32::from(spectrum.balanced),
         },
+        (count, count as f64),
     )
 }

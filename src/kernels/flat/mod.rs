@@ -7,3 +7,6 @@ pub(crate) mod potential_update;
 #[cfg(test)]
 mod properties;
 pub(crate) mod train;
+
+/// No unit of mass moves further: losing it here and making it there costs as much.
+pub(crate) const FURTHEST: f64 = 2.0;

@@ -5,11 +5,12 @@ use multiversion::multiversion;
 use multiversion::target::target_cfg_f;
 use rayon::prelude::*;
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::FURTHEST;
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
-use crate::flat::FURTHEST;
 use crate::geometry::Cost;
 use crate::kernels::check_length;
+use crate::kernels::point_costs::{ROWS_AT_ONCE, gathered, join_costs};
 use crate::kernels::tiles::{Blocks, Tile, Tiles, running_parts};
 use crate::kernels::vector::{CHUNK, LogSum, NEARLY_NOTHING, NOTHING, exp, larger, multiply_add};
 
@@ -29,8 +30,6 @@ pub(crate) static SHADER: Shader =
 
 /// Rows that a workgroup takes.
 const TILE_ROWS: usize = 128;
-/// Rows that one CPU task takes: they share the columns in the first-level cache.
-const ROWS_AT_ONCE: usize = 8;
 /// Running sums that a loop over scores keeps: one would make it wait for each addition.
 const LANES: usize = 8;
 
@@ -87,36 +86,28 @@ impl PlanRows {
         };
         let tiles = self.tiles.as_ref().expect("made for a GPU");
         let work_per_pair = 1.0 + self.dimension as f64 / 2.0;
-        let quantum = gpu.work_per_launch() / work_per_pair;
-        for (first_tile, count, work) in tiles.stretches(0..tiles.len(), quantum) {
-            engine.launch(
-                gpu,
-                &Launch {
-                    shader: &SHADER,
-                    constants: &[],
-                    bindings: &[
-                        tiles.table.buffer()?.into(),
-                        x.buffer()?.into(),
-                        y.buffer()?.into(),
-                        v.buffer()?.into(),
-                        running.buffer()?.into(),
-                        out.logarithm.buffer()?.into(),
-                        out.mean.buffer()?.into(),
-                    ],
-                    immediates: bytemuck::bytes_of(&Params {
-                        first_tile,
-                        tiles: count,
-                        outputs: rows as u32,
-                        inputs: columns as u32,
-                        dimension: self.dimension as u32,
-                        rate: rate as f32,
-                    }),
-                    workgroups: u64::from(count),
-                    work: work * work_per_pair,
-                },
-            )?;
-        }
-        Ok(())
+        tiles.launch(
+            engine,
+            gpu,
+            (&SHADER, &[]),
+            (0..tiles.len(), work_per_pair),
+            &[
+                x.buffer()?.into(),
+                y.buffer()?.into(),
+                v.buffer()?.into(),
+                running.buffer()?.into(),
+                out.logarithm.buffer()?.into(),
+                out.mean.buffer()?.into(),
+            ],
+            |first_tile, tiles| Params {
+                first_tile,
+                tiles,
+                outputs: rows as u32,
+                inputs: columns as u32,
+                dimension: self.dimension as u32,
+                rate: rate as f32,
+            },
+        )
     }
 
     fn twin(
@@ -130,29 +121,28 @@ impl PlanRows {
         let (rows, columns) = (self.blocks.total_rows(), self.blocks.total_cols());
         let logarithms = running_parts(logarithm, &self.blocks.rows, running);
         let means = running_parts(mean, &self.blocks.rows, running);
+        let there: Vec<&[f64]> = y.chunks(columns).collect();
         logarithms.into_par_iter().zip(means).for_each(|((problem, logarithms), (_, means))| {
             let first = self.blocks.rows[problem];
-            let others = self.blocks.cols[problem]..self.blocks.cols[problem + 1];
+            let columns = self.blocks.cols[problem]..self.blocks.cols[problem + 1];
             let groups = logarithms.par_chunks_mut(ROWS_AT_ONCE);
             groups.zip(means.par_chunks_mut(ROWS_AT_ONCE)).enumerate().for_each(
                 |(group, (logarithms, means))| {
-                    let mut costs = [0.0; CHUNK];
-                    let mut there: Vec<&[f64]> = Vec::with_capacity(self.dimension);
-                    let mut totals = [Total::EMPTY; ROWS_AT_ONCE];
                     let row = first + group * ROWS_AT_ONCE;
-                    let here: Vec<f64> = (row..row + means.len())
-                        .flat_map(|row| x[row..].iter().step_by(rows).copied())
-                        .collect();
-                    for begin in others.clone().step_by(CHUNK) {
-                        let chunk = begin..(begin + CHUNK).min(others.end);
-                        there.clear();
-                        there.extend(y.chunks(columns).map(|axis| &axis[chunk.clone()]));
-                        let costs = &mut costs[..chunk.len()];
-                        for (total, here) in totals.iter_mut().zip(here.chunks(self.dimension)) {
-                            Cost::Euclidean.evaluate(here, &there, costs);
-                            *total = total.join(terms(&v[chunk.clone()], costs, rate));
-                        }
-                    }
+                    let here = gathered(x, rows, row..row + means.len());
+                    let mut totals = [Total::EMPTY; ROWS_AT_ONCE];
+                    let columns = columns.clone();
+                    let euclidean = Cost::Euclidean;
+                    join_costs(
+                        euclidean,
+                        &here,
+                        &there,
+                        columns,
+                        &mut totals,
+                        |total, some, costs| {
+                            *total = total.join(terms(&v[some], costs, rate));
+                        },
+                    );
                     for ((total, logarithm), mean) in totals.iter().zip(logarithms).zip(means) {
                         *logarithm = total.mass.logarithm::<false>();
                         let nothing = *logarithm < NEARLY_NOTHING;

@@ -6,9 +6,8 @@ use rustfft::num_complex::Complex64;
 
 use super::grid::images::{Columns, Spectra};
 use super::grid::raster::Raster;
-use super::grid::rows::{Params, row_launches};
-use super::matrix_product::window;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::grid::rows::{Params, launch_rows};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::kernels::transform::{LINES, Transform};
 
@@ -33,27 +32,7 @@ pub(crate) fn fourier_gather(
         let (m, out) = (m.host()?, out.host_mut()?);
         return engine.run_twin(SHADER.name, || twin(raster, transform, m, columns, out, spectra));
     };
-    for mut launch in row_launches(gpu, raster, transform, columns, spectra)? {
-        let (m, first) = window(gpu, m, launch.window.0, launch.window.1)?;
-        launch.params.first = first;
-        engine.launch(
-            gpu,
-            &Launch {
-                shader: &SHADER,
-                constants: &[],
-                bindings: &[
-                    transform.device().1.buffer()?.into(),
-                    raster.point_of_cell().buffer()?.into(),
-                    m,
-                    out.buffer()?.into(),
-                ],
-                immediates: bytemuck::bytes_of(&launch.params),
-                workgroups: launch.workgroups,
-                work: launch.work,
-            },
-        )?;
-    }
-    Ok(())
+    launch_rows(engine, gpu, &SHADER, (raster, transform), (m, columns), (out, spectra))
 }
 
 fn twin(

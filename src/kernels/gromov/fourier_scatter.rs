@@ -6,14 +6,13 @@ use rustfft::num_complex::Complex64;
 
 use super::grid::images::{Columns, Spectra};
 use super::grid::raster::Raster;
-use super::grid::rows::{Params, row_launches};
-use super::matrix_product::window;
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use super::grid::rows::{Params, launch_rows};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::kernels::transform::{LINES, Transform};
 
 pub(crate) static SHADER: Shader =
-    shader!("gromov/fourier_scatter", Params, [Read, Read, Read, Write], &[&[]]);
+    shader!("gromov/fourier_scatter", Params, [Read, Read, Write, Read], &[&[]]);
 
 /// The way back of [`super::fourier_gather::fourier_gather`], from conjugates: with
 ///
@@ -35,27 +34,7 @@ pub(crate) fn fourier_scatter(
         return engine
             .run_twin(SHADER.name, || twin(raster, transform, values, spectra, out, columns));
     };
-    for mut launch in row_launches(gpu, raster, transform, columns, spectra)? {
-        let (out, first) = window(gpu, out, launch.window.0, launch.window.1)?;
-        launch.params.first = first;
-        engine.launch(
-            gpu,
-            &Launch {
-                shader: &SHADER,
-                constants: &[],
-                bindings: &[
-                    transform.device().1.buffer()?.into(),
-                    raster.point_of_cell().buffer()?.into(),
-                    values.buffer()?.into(),
-                    out,
-                ],
-                immediates: bytemuck::bytes_of(&launch.params),
-                workgroups: launch.workgroups,
-                work: launch.work,
-            },
-        )?;
-    }
-    Ok(())
+    launch_rows(engine, gpu, &SHADER, (raster, transform), (out, columns), (values, spectra))
 }
 
 fn twin(

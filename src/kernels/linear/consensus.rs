@@ -2,10 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
+use crate::kernels::launch::launch_each;
 use crate::kernels::vector::{NEARLY_NOTHING, NOTHING};
-use crate::kernels::{check_length, groups_of_256, index};
+use crate::kernels::{check_length, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -55,26 +56,19 @@ pub(crate) fn consensus(
         engine.run_twin(SHADER.name, || twin(step, weights, messages, mean, bias));
         return Ok(());
     };
-    engine.launch(
+    launch_each(
+        engine,
         gpu,
-        &Launch {
-            shader: &SHADER,
-            constants: &[("ADD", u32::from(step.add)), ("SPREAD", u32::from(step.spread))],
-            bindings: &[
-                weights.buffer()?.into(),
-                messages.buffer()?.into(),
-                mean.buffer()?.into(),
-                bias.buffer()?.into(),
-            ],
-            immediates: bytemuck::bytes_of(&Params {
-                length: index("a support", length)?,
-                members: members as u32,
-                fresh: u32::from(step.fresh),
-                relaxation: step.relaxation as f32,
-            }),
-            workgroups: groups_of_256(length),
-            work: (length * members) as f64,
+        &SHADER,
+        &[("ADD", u32::from(step.add)), ("SPREAD", u32::from(step.spread))],
+        &[weights, messages, mean, bias],
+        &Params {
+            length: index("a support", length)?,
+            members: members as u32,
+            fresh: u32::from(step.fresh),
+            relaxation: step.relaxation as f32,
         },
+        (length, (length * members) as f64),
     )
 }
 

@@ -4,10 +4,11 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::geometry::Cost;
 use crate::kernels::check_length;
+use crate::kernels::point_costs::{gathered, join_costs};
 use crate::kernels::tiles::{Blocks, Tile, Tiles};
 use crate::kernels::vector::{CHUNK, masses, weighted_sum};
 
@@ -120,39 +121,32 @@ pub(crate) fn coupling_points(
         _ => g.buffer()?,
     };
     let work_per_pair = 1.0 + pairs.dimension as f64 / 2.0;
-    let quantum = gpu.work_per_launch() / work_per_pair;
     for first in (0..columns).step_by(AT_ONCE) {
-        for (first_tile, count, work) in tiles.stretches(0..tiles.len(), quantum) {
-            engine.launch(
-                gpu,
-                &Launch {
-                    shader: &SHADER,
-                    constants: &variant(pairs.cost, kind),
-                    bindings: &[
-                        tiles.table.buffer()?.into(),
-                        pairs.x.buffer()?.into(),
-                        pairs.y.buffer()?.into(),
-                        f.buffer()?.into(),
-                        g.buffer()?.into(),
-                        values.into(),
-                        out.buffer()?.into(),
-                    ],
-                    immediates: bytemuck::bytes_of(&Params {
-                        first_tile,
-                        tiles: count,
-                        outputs: rows as u32,
-                        inputs: cols as u32,
-                        dimension: pairs.dimension as u32,
-                        first: first as u32,
-                        count: AT_ONCE.min(columns - first) as u32,
-                        rate: rate as f32,
-                        power: pairs.cost.power() as f32,
-                    }),
-                    workgroups: u64::from(count),
-                    work: work * work_per_pair,
-                },
-            )?;
-        }
+        tiles.launch(
+            engine,
+            gpu,
+            (&SHADER, &variant(pairs.cost, kind)),
+            (0..tiles.len(), work_per_pair),
+            &[
+                pairs.x.buffer()?.into(),
+                pairs.y.buffer()?.into(),
+                f.buffer()?.into(),
+                g.buffer()?.into(),
+                values.into(),
+                out.buffer()?.into(),
+            ],
+            |first_tile, tiles| Params {
+                first_tile,
+                tiles,
+                outputs: rows as u32,
+                inputs: cols as u32,
+                dimension: pairs.dimension as u32,
+                first: first as u32,
+                count: AT_ONCE.min(columns - first) as u32,
+                rate: rate as f32,
+                power: pairs.cost.power() as f32,
+            },
+        )?;
     }
     Ok(())
 }
@@ -166,35 +160,34 @@ fn twin(
     out: &mut [f64],
 ) {
     let (rows, cols) = (pairs.blocks.total_rows(), pairs.blocks.total_cols());
+    let there: Vec<&[f64]> = y.chunks(cols).collect();
     for problem in 0..pairs.blocks.count() {
         let range = pairs.blocks.rows[problem]..pairs.blocks.rows[problem + 1];
         let others = pairs.blocks.cols[problem]..pairs.blocks.cols[problem + 1];
         let sums_of = |i: usize| {
-            let here: Vec<f64> = x[i..].iter().step_by(rows).copied().collect();
-            let (mut squares, mut costs, mut mass) = ([0.0; CHUNK], [0.0; CHUNK], [0.0; CHUNK]);
-            let mut sums = vec![0.0; columns];
-            for begin in others.clone().step_by(CHUNK) {
-                let chunk = begin..(begin + CHUNK).min(others.end);
-                let there: Vec<&[f64]> = y.chunks(cols).map(|axis| &axis[chunk.clone()]).collect();
-                let squares = &mut squares[..chunk.len()];
-                let (costs, mass) = (&mut costs[..chunk.len()], &mut mass[..chunk.len()]);
-                Cost::SquaredEuclidean.evaluate(&here, &there, squares);
+            let here = gathered(x, rows, i..i + 1);
+            let (mut costs, mut mass) = ([0.0; CHUNK], [0.0; CHUNK]);
+            let mut all = [vec![0.0; columns]];
+            let squared = Cost::SquaredEuclidean;
+            join_costs(squared, &here, &there, others.clone(), &mut all, |sums, some, squares| {
+                let (costs, mass) = (&mut costs[..some.len()], &mut mass[..some.len()]);
                 costs.iter_mut().zip(&*squares).for_each(|(c, s)| *c = pairs.cost.of_square(*s));
-                masses(f[i], &g[chunk.clone()], costs, rate, mass);
+                masses(f[i], &g[some.clone()], costs, rate, mass);
                 for (k, sum) in sums.iter_mut().enumerate() {
                     *sum += match summand {
                         PointSummand::Values(..) => {
-                            weighted_sum(mass, &values[k * cols..][chunk.clone()])
+                            weighted_sum(mass, &values[k * cols..][some.clone()])
                         }
                         PointSummand::Cost => weighted_sum(mass, costs),
                         PointSummand::Slope => {
-                            let steps = squares.iter().zip(there[k]);
+                            let steps = squares.iter().zip(&there[k][some.clone()]);
                             let slopes = steps.map(|(s, y)| pairs.cost.slope(*s) * (here[k] - y));
                             mass.iter().zip(slopes).map(|(mass, slope)| mass * slope).sum()
                         }
                     };
                 }
-            }
+            });
+            let [sums] = all;
             sums
         };
         let all: Vec<Vec<f64>> = range.clone().into_par_iter().map(sums_of).collect();

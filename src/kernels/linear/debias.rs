@@ -2,10 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
+use crate::kernels::launch::launch_each;
 use crate::kernels::vector::{NEARLY_NOTHING, NOTHING};
-use crate::kernels::{check_length, groups_of_256, index};
+use crate::kernels::{check_length, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -38,20 +39,14 @@ pub(crate) fn debias(
             });
             Ok(())
         }
-        Backend::Gpu(gpu) => engine.launch(
+        Backend::Gpu(gpu) => launch_each(
+            engine,
             gpu,
-            &Launch {
-                shader: &SHADER,
-                constants: &[],
-                bindings: &[
-                    mean.buffer()?.into(),
-                    blurred.buffer()?.into(),
-                    correction.buffer()?.into(),
-                ],
-                immediates: bytemuck::bytes_of(&Params { length: index("a support", length)? }),
-                workgroups: groups_of_256(length),
-                work: length as f64,
-            },
+            &SHADER,
+            &[],
+            &[mean, blurred, correction],
+            &Params { length: index("a support", length)? },
+            (length, length as f64),
         ),
     }
 }

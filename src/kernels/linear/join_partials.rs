@@ -2,11 +2,12 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
+use crate::engine::{Array, Backend, Engine, Shader, Table, shader};
 use crate::error::Result;
+use crate::kernels::launch::launch_each;
 use crate::kernels::tiles::problem_of_points;
 use crate::kernels::vector::{LogSum, NOTHING};
-use crate::kernels::{check_length, groups_of_256, index};
+use crate::kernels::{check_length, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -59,24 +60,14 @@ pub(crate) fn join_partials(
             engine.run_twin(SHADER.name, || twin(pairs, slots, problem, running, out));
             Ok(())
         }
-        Backend::Gpu(gpu) => engine.launch(
+        Backend::Gpu(gpu) => launch_each(
+            engine,
             gpu,
-            &Launch {
-                shader: &SHADER,
-                constants: &[],
-                bindings: &[
-                    pairs.buffer()?.into(),
-                    problem.buffer()?.into(),
-                    running.buffer()?.into(),
-                    out.buffer()?.into(),
-                ],
-                immediates: bytemuck::bytes_of(&Params {
-                    outputs: index("the outputs", outputs)?,
-                    slots: *slots,
-                }),
-                workgroups: groups_of_256(outputs),
-                work: outputs as f64 * f64::from(*slots),
-            },
+            &SHADER,
+            &[],
+            &[pairs, problem, running, out],
+            &Params { outputs: index("the outputs", outputs)?, slots: *slots },
+            (outputs, outputs as f64 * f64::from(*slots)),
         ),
     }
 }

@@ -65,6 +65,7 @@ impl NodeResidual {
     ) -> Result<()> {
         check_length("the belief", belief.len(), node.bias.len())?;
         let chunks = self.chunks.len() / 2;
+        let (code, first, second) = law.code();
         match engine.backend() {
             Backend::Cpu => {
                 let bounds = self.chunks.host()?;
@@ -100,9 +101,9 @@ impl NodeResidual {
                     immediates: bytemuck::bytes_of(&Params {
                         first_chunk: 0,
                         chunks: chunks as u32,
-                        law: law.kind,
-                        first: law.first as f32,
-                        second: law.second as f32,
+                        law: code,
+                        first,
+                        second,
                     }),
                     workgroups: chunks as u64,
                     work: node.bias.len() as f64,

@@ -2,11 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, Table, shader};
+use crate::engine::{Array, Backend, Engine, Shader, Table, shader};
 use crate::error::Result;
+use crate::kernels::launch::launch_each;
 use crate::kernels::vector::{NEARLY_NOTHING, NOTHING};
-use crate::kernels::{check_length, groups_of_256, index};
-use crate::linear::Law;
+use crate::kernels::{check_length, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -21,41 +21,48 @@ struct Params {
 pub(crate) static SHADER: Shader =
     shader!("linear/node_update", Params, [Read, Read, Read, Read, Read, Write, Write], &[&[]]);
 
-/// A law in the units of potentials over epsilon, as the shaders take it.
+/// What a law asks of a potential g = f / epsilon, given the ratio log(mu / q) of what there should be
+/// to what all others make.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct ScaledLaw {
-    pub kind: u32,
-    pub first: f64,
-    pub second: f64,
+pub(crate) enum ScaledLaw {
+    /// All of the ratio.
+    Fixed,
+    /// This share of the ratio.
+    Share(f64),
+    /// The ratio, but no further from 0 than this.
+    Bounded(f64),
+    /// What brings the marginal between mu times the first factor and mu times the second, which are
+    /// given by their logarithms.
+    Between(f64, f64),
+    /// Nothing.
+    Free,
 }
 
 impl ScaledLaw {
-    /// `law` for potentials in units of `epsilon`.
-    pub(crate) fn new(law: Law, epsilon: f64) -> Self {
-        let log = |factor: f64| if factor > 0.0 { factor.ln() } else { NOTHING };
-        let (kind, first, second) = match law {
-            Law::Fixed => (0, 0.0, 0.0),
-            Law::Kl { rho } => (1, rho / (rho + epsilon), 0.0),
-            Law::Tv { rho } => (2, rho / epsilon, 0.0),
-            Law::Range { low, high } => (3, log(low), log(high)),
-            Law::Free => (4, 0.0, 0.0),
-        };
-        Self { kind, first, second }
+    /// How shaders know it.
+    pub(super) fn code(self) -> (u32, f32, f32) {
+        match self {
+            Self::Fixed => (0, 0.0, 0.0),
+            Self::Share(share) => (1, share as f32, 0.0),
+            Self::Bounded(bound) => (2, bound as f32, 0.0),
+            Self::Between(low, high) => (3, low as f32, high as f32),
+            Self::Free => (4, 0.0, 0.0),
+        }
     }
 
     /// The potential whose marginal exp(g + log reference + belief) the law asks for.
     pub(crate) fn potential(self, log_weight: f64, log_reference: f64, belief: f64) -> f64 {
         let unreachable = belief < NEARLY_NOTHING || log_reference < NEARLY_NOTHING;
-        if self.kind == 4 || unreachable {
+        if self == Self::Free || unreachable {
             return 0.0;
         }
         let ratio = log_weight - (log_reference + belief);
-        match self.kind {
-            2 => ratio.clamp(-self.first, self.first),
+        match self {
+            Self::Bounded(bound) => ratio.clamp(-bound, bound),
             _ if log_weight < NEARLY_NOTHING => NOTHING,
-            1 => self.first * ratio,
-            3 => 0.0_f64.max(ratio + self.first).min(ratio + self.second),
-            _ => ratio,
+            Self::Share(share) => share * ratio,
+            Self::Between(low, high) => 0.0_f64.max(ratio + low).min(ratio + high),
+            Self::Fixed | Self::Free => ratio,
         }
     }
 }
@@ -86,6 +93,7 @@ pub(crate) fn node_update(
 ) -> Result<()> {
     let count = node.potential.len();
     check_length("the belief", belief.len(), count)?;
+    let (code, first, second) = law.code();
     match engine.backend() {
         Backend::Cpu => {
             let (weight, reference) = (node.log_weight.host()?, node.log_reference.host()?);
@@ -106,30 +114,28 @@ pub(crate) fn node_update(
             });
             Ok(())
         }
-        Backend::Gpu(gpu) => engine.launch(
+        Backend::Gpu(gpu) => launch_each(
+            engine,
             gpu,
-            &Launch {
-                shader: &SHADER,
-                constants: &[],
-                bindings: &[
-                    node.log_weight.buffer()?.into(),
-                    node.log_reference.buffer()?.into(),
-                    belief.buffer()?.into(),
-                    node.problem.buffer()?.into(),
-                    running.buffer()?.into(),
-                    node.potential.buffer()?.into(),
-                    node.bias.buffer()?.into(),
-                ],
-                immediates: bytemuck::bytes_of(&Params {
-                    count: index("a node", count)?,
-                    law: law.kind,
-                    first: law.first as f32,
-                    second: law.second as f32,
-                    relaxation: relaxation as f32,
-                }),
-                workgroups: groups_of_256(count),
-                work: count as f64,
+            &SHADER,
+            &[],
+            &[
+                &node.log_weight,
+                &node.log_reference,
+                belief,
+                &node.problem,
+                running,
+                &node.potential,
+                &node.bias,
+            ],
+            &Params {
+                count: index("a node", count)?,
+                law: code,
+                first,
+                second,
+                relaxation: relaxation as f32,
             },
+            (count, count as f64),
         ),
     }
 }

@@ -4,12 +4,13 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::join_partials::{Partials, join_partials};
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
 use crate::geometry::Cost;
 use crate::kernels::check_length;
+use crate::kernels::point_costs::{ROWS_AT_ONCE, gathered, join_costs};
 use crate::kernels::tiles::{Blocks, Tile, Tiles, running_parts};
-use crate::kernels::vector::{CHUNK, LogSum, join_scores};
+use crate::kernels::vector::{LogSum, join_scores};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -47,8 +48,6 @@ const TILE_ROWS: usize = 256;
 const ENOUGH_TILES: usize = 1024;
 /// Columns that a tile takes at least when columns are split.
 const MIN_TILE_COLS: usize = 256;
-/// Rows that one CPU task takes: they share the columns in the first-level cache.
-const ROWS_AT_ONCE: usize = 8;
 
 type Constants = [(&'static str, u32); 8];
 
@@ -130,36 +129,29 @@ impl SoftminPoints {
         let constants = variant(self.cost, self.dimension, partials.is_some());
         // In high dimensions a pair costs more than its exponential.
         let work_per_pair = 1.0 + self.dimension as f64 / 8.0;
-        let quantum = gpu.work_per_launch() / work_per_pair;
-        for (first_tile, count, work) in tiles.stretches(0..tiles.len(), quantum) {
-            let target = partials.as_ref().map_or(&*out, |partials| &partials.pairs).buffer()?;
-            engine.launch(
-                gpu,
-                &Launch {
-                    shader: &SHADER,
-                    constants: &constants,
-                    bindings: &[
-                        tiles.table.buffer()?.into(),
-                        x.buffer()?.into(),
-                        y.buffer()?.into(),
-                        bias.buffer()?.into(),
-                        running.buffer()?.into(),
-                        target.into(),
-                    ],
-                    immediates: bytemuck::bytes_of(&Params {
-                        first_tile,
-                        tiles: count,
-                        outputs: rows as u32,
-                        inputs: columns as u32,
-                        dimension: self.dimension as u32,
-                        rate: rate as f32,
-                        power: self.cost.power() as f32,
-                    }),
-                    workgroups: u64::from(count),
-                    work: work * work_per_pair,
-                },
-            )?;
-        }
+        let target = partials.as_ref().map_or(&*out, |partials| &partials.pairs);
+        tiles.launch(
+            engine,
+            gpu,
+            (&SHADER, &constants),
+            (0..tiles.len(), work_per_pair),
+            &[
+                x.buffer()?.into(),
+                y.buffer()?.into(),
+                bias.buffer()?.into(),
+                running.buffer()?.into(),
+                target.buffer()?.into(),
+            ],
+            |first_tile, tiles| Params {
+                first_tile,
+                tiles,
+                outputs: rows as u32,
+                inputs: columns as u32,
+                dimension: self.dimension as u32,
+                rate: rate as f32,
+                power: self.cost.power() as f32,
+            },
+        )?;
         match partials {
             Some(partials) => join_partials(engine, partials, running, out),
             None => Ok(()),
@@ -210,28 +202,17 @@ fn twin(
     out: &mut [f64],
 ) {
     let (rows, columns) = (blocks.total_rows(), blocks.total_cols());
-    let dimension = x.len() / rows;
+    let there: Vec<&[f64]> = y.chunks(columns).collect();
     running_parts(out, &blocks.rows, running).into_par_iter().for_each(|(problem, out)| {
-        let problem_columns = blocks.cols[problem]..blocks.cols[problem + 1];
-        let problem_row = blocks.rows[problem];
+        let columns = blocks.cols[problem]..blocks.cols[problem + 1];
+        let first = blocks.rows[problem];
         out.par_chunks_mut(ROWS_AT_ONCE).enumerate().for_each(|(group, out)| {
-            let first_row = problem_row + group * ROWS_AT_ONCE;
-            let here: Vec<f64> = (first_row..first_row + out.len())
-                .flat_map(|row| x[row..].iter().step_by(rows).copied())
-                .collect();
-            let mut there: Vec<&[f64]> = Vec::with_capacity(dimension);
-            let mut costs = [0.0; CHUNK];
+            let row = first + group * ROWS_AT_ONCE;
+            let here = gathered(x, rows, row..row + out.len());
             let mut totals = [LogSum::EMPTY; ROWS_AT_ONCE];
-            for begin in problem_columns.clone().step_by(CHUNK) {
-                let chunk = begin..(begin + CHUNK).min(problem_columns.end);
-                there.clear();
-                there.extend(y.chunks(columns).map(|axis| &axis[chunk.clone()]));
-                let costs = &mut costs[..chunk.len()];
-                for (total, here) in totals.iter_mut().zip(here.chunks(dimension)) {
-                    cost.evaluate(here, &there, costs);
-                    *total = join_scores(*total, &bias[chunk.clone()], costs, rate);
-                }
-            }
+            join_costs(cost, &here, &there, columns.clone(), &mut totals, |total, some, costs| {
+                *total = join_scores(*total, &bias[some], costs, rate);
+            });
             for (out, total) in out.iter_mut().zip(totals) {
                 *out = total.logarithm::<false>();
             }

@@ -2,10 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::engine::{Array, Backend, Engine, Launch, Shader, shader};
+use crate::engine::{Array, Backend, Engine, Shader, shader};
 use crate::error::Result;
+use crate::kernels::launch::{Bound, launch_each};
 use crate::kernels::vector::NOTHING;
-use crate::kernels::{check_length, groups_of_256, index};
+use crate::kernels::{check_length, index};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -44,25 +45,14 @@ pub(crate) fn sum_messages(
         return engine.write(out, &vec![0.0; out.len()]);
     };
     let launch = |messages: &[&Array], out: &Array| {
-        let mut bindings = [first.buffer()?.into(); AT_ONCE + 1];
-        for (binding, message) in bindings.iter_mut().zip(messages) {
-            *binding = message.buffer()?.into();
+        let mut bound: [&dyn Bound; AT_ONCE + 1] = [first; AT_ONCE + 1];
+        for (bound, message) in bound.iter_mut().zip(messages) {
+            *bound = *message;
         }
-        bindings[AT_ONCE] = out.buffer()?.into();
-        engine.launch(
-            gpu,
-            &Launch {
-                shader: &SHADER,
-                constants: &[],
-                bindings: &bindings,
-                immediates: bytemuck::bytes_of(&Params {
-                    length: index("a message", out.len())?,
-                    count: messages.len() as u32,
-                }),
-                workgroups: groups_of_256(out.len()),
-                work: out.len() as f64,
-            },
-        )
+        bound[AT_ONCE] = out;
+        let length = index("a message", out.len())?;
+        let params = Params { length, count: messages.len() as u32 };
+        launch_each(engine, gpu, &SHADER, &[], &bound, &params, (out.len(), out.len() as f64))
     };
     let (now, later) = messages.split_at(messages.len().min(AT_ONCE));
     launch(now, out)?;

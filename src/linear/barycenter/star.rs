@@ -9,7 +9,7 @@ use crate::kernels::NOTHING;
 use crate::kernels::linear::consensus::{Step, consensus};
 use crate::kernels::linear::debias::debias;
 use crate::kernels::linear::node_residual::NodeResidual;
-use crate::kernels::linear::node_update::{NodeArrays, ScaledLaw, node_update};
+use crate::kernels::linear::node_update::{NodeArrays, node_update};
 use crate::kernels::tiles::{all_running, problem_of_points};
 use crate::linear::Law;
 use crate::linear::iterate::rescaled;
@@ -106,7 +106,7 @@ impl Star {
 
     /// total = sum_k weight_k of the L1 errors of the inputs' marginals.
     pub(super) fn residual(&mut self, epsilon: f64, total: &mut Array) -> Result<()> {
-        let law = ScaledLaw::new(Law::Fixed, epsilon);
+        let law = Law::Fixed.scaled(epsilon);
         for (index, group) in self.groups.iter_mut().enumerate() {
             let Group { inputs, belief, weights, residual, residuals, spare, .. } = group;
             self.engine.write(residuals, &vec![0.0; weights.len()])?;
@@ -125,7 +125,7 @@ impl Star {
         if let Some(correction) = &self.correction {
             engine.copy(&correction.log_c, &mut self.mean)?;
         }
-        let law = ScaledLaw::new(Law::Fixed, epsilon);
+        let law = Law::Fixed.scaled(epsilon);
         let mut fresh = self.correction.is_none();
         for group in &mut self.groups {
             let Group { operator, weights, inputs, belief, messages, bias, .. } = group;

@@ -5,7 +5,6 @@ use ndarray::Array1;
 
 use super::{Forest, Reference, Terms, Tree, TreeSolution};
 use crate::error::Result;
-use crate::kernels::linear::node_update::ScaledLaw;
 use crate::kernels::{NEARLY_NOTHING, NOTHING};
 use crate::linear::Law;
 use crate::linear::iterate::Found;
@@ -246,7 +245,7 @@ fn marginal_error(
             continue;
         }
         scale = scale.max(node.weights.sum());
-        let law = ScaledLaw::new(node.law, epsilon);
+        let law = node.law.scaled(epsilon);
         for (point, (&weight, &found)) in node.weights.iter().zip(marginal).enumerate() {
             let wanted = if node.law == Law::Fixed {
                 weight

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{Operator, Side};
 use crate::kernels::NOTHING;
 use crate::kernels::linear::node_residual::NodeResidual;
-use crate::kernels::linear::node_update::{NodeArrays, ScaledLaw, node_update};
+use crate::kernels::linear::node_update::{NodeArrays, node_update};
 use crate::kernels::linear::sum_messages::sum_messages;
 use crate::kernels::tiles::problem_of_points;
 use crate::linear::Law;
@@ -259,7 +259,7 @@ impl Forest {
             Law::Fixed | Law::Kl { .. } => relaxation,
             Law::Tv { .. } | Law::Range { .. } | Law::Free => relaxation.min(1.0),
         };
-        let law = ScaledLaw::new(law, epsilon);
+        let law = law.scaled(epsilon);
         let ForestNode { arrays, belief, offsets, residual: plan, .. } = &mut self.nodes[node];
         if let Some(residual) = residual {
             let plan = match plan {
