@@ -189,7 +189,7 @@ fn the_divergence_of_equal_measures_vanishes() {
     let (a, b) = (cloud(&mut rng, 30, 3), cloud(&mut rng, 30, 3));
     for engine in engines() {
         let same = Transport::between(&a, &a).epsilon(0.05).divergence(&engine, &mut ()).unwrap();
-        assert!(same.converged() && same.value.abs() < 1e-9, "{}", same.value);
+        assert!(same.outcome().converged && same.value.abs() < 1e-9, "{}", same.value);
         let other = Transport::between(&a, &b).epsilon(0.05).divergence(&engine, &mut ()).unwrap();
         assert!(other.value > 1e-4, "{}", other.value);
         let shifted = match a.support() {
@@ -287,7 +287,7 @@ fn one_word_stops_all_problems_of_a_divergence() {
         };
         let problem = Transport::between(&a, &b).epsilon(1e-3);
         let found = problem.divergence(&engine, &mut once).unwrap();
-        assert!(found.interrupted() && !found.converged());
+        assert!(found.outcome().interrupted && !found.outcome().converged);
         for alone in [&found.self_a, &found.self_b] {
             assert!(alone.outcome().interrupted && alone.outcome().iterations == 1);
         }

@@ -4,6 +4,7 @@ use super::transport::{Transport, TransportSolution};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::observer::{Latched, Observer, Part};
+use crate::outcome::Outcome;
 
 /// The Sinkhorn divergence of two measures; see [`Transport::divergence`].
 #[derive(Clone, Debug)]
@@ -19,16 +20,9 @@ pub struct Divergence {
 }
 
 impl Divergence {
-    /// True if all three problems converged.
-    pub fn converged(&self) -> bool {
-        let parts = [&self.between, &self.self_a, &self.self_b];
-        parts.iter().all(|part| part.outcome().converged)
-    }
-
-    /// True if any of the three was stopped.
-    pub fn interrupted(&self) -> bool {
-        let parts = [&self.between, &self.self_a, &self.self_b];
-        parts.iter().any(|part| part.outcome().interrupted)
+    /// How all three solves together ended.
+    pub fn outcome(&self) -> Outcome {
+        self.between.outcome().clone().and(self.self_a.outcome()).and(self.self_b.outcome())
     }
 }
 
@@ -41,7 +35,7 @@ impl Transport<'_> {
     /// # Errors
     /// As [`Transport::solve`], and [`Error::Data`] for costs given as a matrix, which say nothing
     /// about the costs within each measure. Stopped, what is left of the problems makes one iteration
-    /// each, and [`Divergence::interrupted`] tells.
+    /// each, and [`Divergence::outcome`] tells.
     pub fn divergence(&self, engine: &Engine, observer: &mut dyn Observer) -> Result<Divergence> {
         if self.has_own_costs() {
             return Err(Error::data(
