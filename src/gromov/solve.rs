@@ -30,7 +30,8 @@ const STAGE_ITERATIONS: usize = 20;
 /// relaxation, are a cycle and not a solution.
 const CYCLE: f64 = 1.0;
 
-/// Solves a problem from every start, and returns what was found, the best first.
+/// Solves a problem from every start, and returns what was found, the best first: nothing where an
+/// observer interrupted it before there was a first plan.
 ///
 /// ```
 /// use gaspard::gromov::{Control, Problem, Space, solve};
@@ -64,7 +65,7 @@ pub fn solve(
 
 /// Goes on from a solution of the same problem, or of one that hardly differs, with its plans and
 /// potentials: one start, in place of those of `control`. At an annealing of more than 1, little
-/// is left of it.
+/// is left of it. Returns it as it is where an observer interrupts before the next plan.
 ///
 /// # Errors
 /// As [`solve`], and [`crate::Error::Data`] or [`crate::Error::Shape`] for a solution that does not
@@ -76,8 +77,9 @@ pub fn solve_from(
     engine: &Engine,
     observer: &mut dyn Observer,
 ) -> Result<Solution> {
-    let mut solutions = run(problem, Some(solution), control, engine, observer)?;
-    Ok(solutions.swap_remove(0))
+    let found = run(problem, Some(solution), control, engine, observer)?.into_iter().next();
+    let as_it_was = || Solution { interrupted: true, converged: false, ..solution.clone() };
+    Ok(found.unwrap_or_else(as_it_was))
 }
 
 fn run(
@@ -112,12 +114,12 @@ fn run(
         iterations: 0,
         sweeps: 0,
     };
-    run.start(count, epsilons[0])?;
+    run.start(count, epsilons[0], observer)?;
     for (stage, &epsilon) in epsilons.iter().enumerate() {
-        run.iterate(epsilon, (stage + 1, epsilons.len()), observer)?;
         if run.interrupted || run.iterations >= control.max_iterations {
             break;
         }
+        run.iterate(epsilon, (stage + 1, epsilons.len()), observer)?;
     }
     run.finish()
 }
@@ -177,7 +179,7 @@ pub struct TracePoint {
 }
 
 impl Run<'_> {
-    fn start(&mut self, count: usize, epsilon: f64) -> Result<()> {
+    fn start(&mut self, count: usize, epsilon: f64, observer: &dyn Observer) -> Result<()> {
         let nodes = product_plan(self.problem);
         self.tracks = (0..count)
             .map(|_| Track {
@@ -194,7 +196,7 @@ impl Run<'_> {
             })
             .collect();
         let (problem, control, given) = (self.problem, self.control, self.given);
-        self.linearised.start(|index, track| {
+        let rows = |index: usize, track: usize| {
             let edge = problem.edges[index];
             match (given, control.start) {
                 (Some(solution), _) => plan_rows(&solution.plans[index]),
@@ -205,7 +207,8 @@ impl Run<'_> {
                     product_rows(&nodes.marginals[edge.rows], &nodes.marginals[edge.cols])
                 }
             }
-        })?;
+        };
+        self.interrupted = self.linearised.start(rows, observer)?.is_break();
         for (node, potential) in given.iter().flat_map(|given| given.potentials.iter().enumerate())
         {
             let potential: Vec<f64> = potential.iter().map(|f| f / epsilon).collect();
@@ -247,7 +250,11 @@ impl Run<'_> {
             let constants: Vec<f64> = self.tracks.iter().map(constant).collect();
             self.linearised.set_references(&constants, epsilon)?;
             self.solve_linear(epsilon, observer)?;
-            let all_found = self.linearised.evaluate(epsilon)?;
+            let watched: &dyn Observer = if self.is_needed() { &() } else { observer };
+            let Some(all_found) = self.linearised.evaluate(epsilon, watched)? else {
+                self.go_back();
+                break;
+            };
             let mut shares = vec![0.0; self.tracks.len()];
             for (index, found) in all_found.into_iter().enumerate() {
                 let track = &mut self.tracks[index];
@@ -294,6 +301,22 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// True where a linearised problem, once begun, has to lead to a plan: those of the last one
+    /// cannot be written any more, only their numbers are kept.
+    fn is_needed(&self) -> bool {
+        self.control.plans && self.tracks.iter().all(|track| track.found.is_some())
+    }
+
+    /// Goes back to the last plans that were evaluated, because of an interruption.
+    fn go_back(&mut self) {
+        self.interrupted = true;
+        for track in &mut self.tracks {
+            if let Some(last) = track.trace.last() {
+                (track.epsilon, track.change) = (last.epsilon, last.change);
+            }
+        }
     }
 
     /// Moves every running start by its share.
