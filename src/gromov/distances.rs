@@ -296,6 +296,8 @@ impl Factors {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use ndarray::{Array1, array};
 
     use super::*;
@@ -321,6 +323,42 @@ mod tests {
         let Distances::Factors(factors) = thin else { unreachable!() };
         let swapped = factors.swapped(&factors.g, 1.7);
         assert!((swapped - factors.f).mapv(f64::abs).sum() < 1e-13);
+    }
+
+    /// Asked after every part of a product, and stops it then.
+    struct Asked(Cell<usize>, usize);
+
+    impl Observer for Asked {
+        fn progress(&mut self, _: &crate::Progress) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+
+        fn interrupted(&self) -> bool {
+            self.0.set(self.0.get() + 1);
+            self.0.get() >= self.1
+        }
+    }
+
+    #[test]
+    fn a_product_in_parts_is_the_product_and_can_be_left() {
+        let engine = Engine::cpu();
+        let (rows, inner, cols) = (300, 3000, 3000);
+        let at_a_time = rows_at_a_time(&engine, inner, cols);
+        let values = |count: usize| engine.upload("a factor", &vec![0.5; count]).unwrap();
+        let (a, b) = (values(rows * inner), values(inner * cols));
+        for stop_at in [1, usize::MAX] {
+            let mut out = engine.zeros("the product", rows * cols).unwrap();
+            let observer = Asked(Cell::new(0), stop_at);
+            let [of_a, of_b, of_out] =
+                [(rows, inner), (inner, cols), (rows, cols)].map(|(n, m)| Place::new(0, n, m));
+            let flow = product(&engine, (&a, of_a), (&b, of_b), (&mut out, of_out), &observer);
+            let parts = rows.div_ceil(at_a_time).min(stop_at);
+            assert_eq!((flow.unwrap().is_break(), observer.0.get()), (stop_at == 1, parts));
+            let made = (parts * at_a_time).min(rows) * cols;
+            let out = engine.download(&out).unwrap();
+            assert!(out[..made].iter().all(|value| *value == 0.25 * inner as f64));
+            assert!(out[made..].iter().all(|value| *value == 0.0));
+        }
     }
 
     /// Pictures and fields on the sphere, whole and in part: what the kernels make of the grid are

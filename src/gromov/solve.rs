@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use ndarray::Array1;
 
+use super::exactness::{CHECK_EVERY, Exactness};
 use super::linearise::{Found, Linearised};
 use super::plan::{Plan, Terms, Weights, best_share};
 use super::start::{check_solution, plan_rows, product_plan, product_rows, random_rows};
@@ -18,10 +19,6 @@ use crate::linear::tree::Forest;
 use crate::numeric::{check_residual, largest};
 use crate::observer::{Observer, Progress, stops};
 
-/// Sweeps from one look at the marginals to the next.
-const CHECK_EVERY: usize = 10;
-/// The marginal error that a linearised problem is solved to while the plan still changes much.
-const COARSEST: f64 = 1e-2;
 /// The change of the plan at which an annealing stage hands over to the next.
 const HAND_OVER: f64 = 0.3;
 /// Iterations that an annealing stage takes at most.
@@ -240,6 +237,7 @@ impl Run<'_> {
         }
         let weights = Weights { problem: self.problem, epsilon };
         let begin = self.iterations;
+        let mut exactness = Exactness::new(self.problem, self.control, epsilon);
         loop {
             self.iterations += 1;
             let constant = |track: &Track| match self.problem.mass_is_fixed() {
@@ -249,7 +247,7 @@ impl Run<'_> {
             };
             let constants: Vec<f64> = self.tracks.iter().map(constant).collect();
             self.linearised.set_references(&constants, epsilon)?;
-            self.solve_linear(epsilon, observer)?;
+            self.solve_linear(epsilon, &mut exactness, observer)?;
             let watched: &dyn Observer = if self.is_needed() { &() } else { observer };
             let Some(all_found) = self.linearised.evaluate(epsilon, watched)? else {
                 self.go_back();
@@ -351,10 +349,16 @@ impl Run<'_> {
     }
 
     /// Sweeps over the tree until the marginals are right enough.
-    fn solve_linear(&mut self, epsilon: f64, observer: &mut dyn Observer) -> Result<()> {
+    fn solve_linear(
+        &mut self,
+        epsilon: f64,
+        exactness: &mut Exactness,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         let change = self.tracks.iter().filter(|track| !track.converged);
         let change = largest(change.map(|track| track.change));
-        let tolerance = (0.1 * change).clamp(self.control.inner_tolerance, COARSEST);
+        let value = |track: &Track| if track.converged { f64::NAN } else { track.values[0] };
+        exactness.begin(change, self.tracks.iter().map(value).collect());
         let masses: Vec<f64> = self.tracks.iter().map(|track| track.at.mass).collect();
         let forest = &mut self.linearised.forest;
         let running: Vec<f64> =
@@ -363,23 +367,29 @@ impl Run<'_> {
         follow(forest, |shape| &shape.gather, epsilon)?;
         let mut residual = forest.engine.zeros("residual", forest.count)?;
         let mut checks = Checks::new(&forest.engine);
-        for sweep in 1..=self.control.inner_iterations {
+        for sweep in 1..=exactness.budget() {
             let checking = sweep % CHECK_EVERY == 0;
             if checking {
                 forest.engine.write(&mut residual, &vec![0.0; forest.count])?;
             }
-            forest.sweep(epsilon, 1.0, checking.then_some(&mut residual))?;
+            let relaxation = exactness.relaxation();
+            forest.sweep(epsilon, relaxation, checking.then_some(&mut residual))?;
             self.sweeps += 1;
             if checking && let Some((_, values)) = checks.push(sweep, &residual)? {
                 let relative = values.iter().zip(&masses).zip(&running);
                 let worst = relative.map(|((value, mass), running)| running * value / mass);
-                if largest(worst) <= tolerance {
+                if exactness.suffices(largest(worst)) {
                     break;
                 }
             }
             if observer.interrupted() {
                 break;
             }
+        }
+        if exactness.relaxation() > 1.0 {
+            // So that the plan has the marginal of the node that was last.
+            forest.sweep(epsilon, 1.0, None)?;
+            self.sweeps += 1;
         }
         follow(forest, |shape| &shape.gather, epsilon)?;
         follow(forest, |shape| &shape.spread, epsilon)
