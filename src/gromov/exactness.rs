@@ -28,10 +28,8 @@ pub(super) struct Exactness {
     /// The marginal error that no problem is solved beyond, and that the next one is solved to.
     least: f64,
     tolerance: f64,
-    /// True if the sweeps were not enough for the last one, and its marginal errors at the first look and at
-    /// the last.
+    /// True if the sweeps were not enough for the last one.
     ran_out: bool,
-    errors: Option<[f64; 2]>,
     /// J of the plan that each start was linearised at.
     values: Vec<f64>,
 }
@@ -58,7 +56,6 @@ impl Exactness {
             least: control.inner_tolerance,
             tolerance: control.inner_tolerance,
             ran_out: false,
-            errors: None,
             values: Vec::new(),
         }
     }
@@ -76,12 +73,7 @@ impl Exactness {
         }
         self.tolerance = (SHARE * change).min(COARSEST).max(self.least);
         self.pace.again();
-        if self.ran_out && self.errors.is_some_and(|[first, last]| last >= first) {
-            // Over-relaxation that leads nowhere.
-            self.control.relaxation = Some(1.0);
-            self.pace.relaxation = 1.0;
-        }
-        (self.ran_out, self.errors) = (true, None);
+        self.ran_out = true;
     }
 
     /// Sweeps for this problem at most.
@@ -96,8 +88,6 @@ impl Exactness {
 
     /// True if a marginal error is small enough.
     pub(super) fn suffices(&mut self, residual: f64) -> bool {
-        let first = self.errors.map_or(residual, |[first, _]| first);
-        self.errors = Some([first, residual]);
         self.ran_out = residual > self.tolerance;
         if self.ran_out {
             self.pace.adapt(residual, &self.control);
