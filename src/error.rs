@@ -93,6 +93,12 @@ pub enum Error {
         /// What the driver said.
         reason: String,
     },
+    /// An observer stopped a solve so early that there is nothing to keep.
+    #[error("interrupted before {before}: there is nothing to keep")]
+    Interrupted {
+        /// What there would have been first.
+        before: String,
+    },
     /// No device fits the request.
     #[error("no such device: {request}; {found}")]
     NoDevice {

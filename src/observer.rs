@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Where a solve stands, at a stop test.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,8 +127,8 @@ impl Observer for Untold<'_> {
     }
 }
 
-/// Solves one part after another until one was interrupted; `solve` gets the number of the part, from
-/// 0, and tells whether it was.
+/// Solves one part after another until one was interrupted, and returns those that have a solution;
+/// `solve` gets the number of the part, from 0, and tells whether it was.
 pub(crate) fn in_parts<T>(
     parts: usize,
     observer: &mut dyn Observer,
@@ -137,7 +137,10 @@ pub(crate) fn in_parts<T>(
     let mut solutions = Vec::with_capacity(parts);
     for part in 0..parts {
         let mut observer = Part { observer: &mut *observer, part: (part + 1, parts) };
-        let (solution, interrupted) = solve(part, &mut observer)?;
+        let (solution, interrupted) = match solve(part, &mut observer) {
+            Err(Error::Interrupted { .. }) => break,
+            found => found?,
+        };
         solutions.push(solution);
         if interrupted {
             break;

@@ -3,12 +3,15 @@
 
 mod common;
 
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
 use common::tensor::{Tensor, reference};
 use common::{engines, gpu};
 use gaspard::gromov::{Control, Fused, Problem, Solution, Space, Start, Update};
 use gaspard::linear::tree::Reference;
-use gaspard::{Cost, Engine, Error, Law};
-use ndarray::{Array1, Array2, array};
+use gaspard::{Cost, Engine, Error, Law, Observer, Progress};
+use ndarray::{Array1, Array2, Axis, array};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -386,4 +389,116 @@ fn what_makes_no_sense_is_refused() {
     ] {
         assert!(matches!(control.validate(), Err(Error::Parameter { .. })));
     }
+}
+
+/// Points of the unit square from a linear congruential generator.
+fn scattered(seed: u64, points: usize) -> Space {
+    let mut state = seed;
+    let places = Array2::from_shape_simple_fn((points, 2), || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    });
+    let weights = Array1::from_elem(points, 1.0 / points as f64);
+    Space::from_points(places, Cost::SquaredEuclidean, weights).unwrap()
+}
+
+/// With 40 plain sweeps for every plan, these swing around their solution for thousands of plans:
+/// potentials never catch up with costs.
+#[test]
+fn clouds_converge_at_a_small_epsilon() {
+    for seed in [3, 7, 8] {
+        let problem = Problem::pair(scattered(2 * seed, 100), scattered(2 * seed + 1, 100));
+        let control = Control::new(1e-3 * problem.scale());
+        let found = problem.solve(&control, &Engine::cpu()).unwrap();
+        assert!(found.outcome.converged && found.change <= 1e-3, "seed {seed}: {}", found.change);
+        assert!(found.outcome.iterations < 150, "seed {seed}: {}", found.outcome.iterations);
+        // The objective falls along the last plans, where linearised problems are solved well.
+        let [.., before, last] = found.trace[..] else { panic!("more than one plan") };
+        assert!(last.total <= before.total + 1e-3 * last.total.abs());
+    }
+}
+
+/// Stops when it has been asked so many times.
+struct Patience {
+    asked: Cell<usize>,
+    left: usize,
+}
+
+impl Observer for Patience {
+    fn progress(&mut self, _: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn interrupted(&self) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        self.asked.get() > self.left
+    }
+}
+
+/// Wherever an interrupt comes, nothing long begins after it, and what is kept is a plan on the way
+/// of the solve that runs through.
+#[test]
+fn an_interrupt_ends_it_at_once_and_keeps_the_last_plan() {
+    for cost in [Cost::Euclidean, Cost::SquaredEuclidean] {
+        let mut random = random(5);
+        let space = |points: usize, random: &mut ChaCha8Rng| {
+            let places = Array2::from_shape_simple_fn((points, 2), || random.random::<f64>());
+            Space::from_points(places, cost, Array1::from_elem(points, 1.0 / points as f64))
+        };
+        let (a, b) = (space(12, &mut random).unwrap(), space(15, &mut random).unwrap());
+        let problem = Problem::pair(a, b);
+        for engine in engines() {
+            let control = |plans| Control {
+                max_iterations: 8,
+                inner_iterations: 6,
+                tolerance: Some(0.0),
+                plans,
+                ..Control::new(0.01 * problem.scale())
+            };
+            let whole = problem.solve(&control(false), &engine).unwrap();
+            let mut kept = Vec::new();
+            for left in 0.. {
+                let mut observer = Patience { asked: Cell::new(0), left };
+                let found = problem.solve_with(&control(false), &engine, &mut observer);
+                if observer.asked.get() <= left {
+                    assert!(!found.unwrap().outcome.interrupted);
+                    break;
+                }
+                // Once more where it was in a sweep, once more before the evaluation.
+                assert!(observer.asked.get() <= left + 3, "asked again after {left}");
+                let Ok(found) = found else {
+                    assert!(matches!(found, Err(Error::Interrupted { .. })) && kept.is_empty());
+                    continue;
+                };
+                assert!(found.outcome.interrupted && !found.outcome.converged);
+                let iterations = found.outcome.iterations;
+                let point = whole.trace[iterations - 1];
+                assert_eq!(found.trace.len(), iterations);
+                assert_eq!(found.terms.total(), point.total);
+                assert_eq!((found.epsilon, found.change), (point.epsilon, point.change));
+                kept.push(iterations);
+            }
+            assert!(kept.is_sorted() && kept[0] == 1 && *kept.last().unwrap() >= 7, "{kept:?}");
+            // A matrix of the plan can be had of the last problem only: it is solved to the end.
+            for left in (0..200).step_by(7) {
+                let mut observer = Patience { asked: Cell::new(0), left };
+                let found = problem.solve_with(&control(true), &engine, &mut observer);
+                let Ok(found) = found else { continue };
+                let (plan, roundoff) = (&found.plans[0], if engine.is_gpu() { 1e-4 } else { 1e-9 });
+                let error = (plan.sum_axis(Axis(1)) - &found.marginals[0]).mapv(f64::abs).sum();
+                assert!(error < roundoff, "{error} after {left}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_solve_from_a_solution_that_is_interrupted_at_once_returns_it() {
+    let problem = Problem::pair(scattered(1, 10), scattered(2, 12));
+    let control = Control::new(0.01 * problem.scale());
+    let first = problem.solve(&control, &Engine::cpu()).unwrap();
+    let mut observer = Patience { asked: Cell::new(0), left: 0 };
+    let again = problem.solve_from(&first, &control, &Engine::cpu(), &mut observer).unwrap();
+    assert!(again.outcome.interrupted && !again.outcome.converged);
+    assert_eq!((again.terms, again.plans), (first.terms, first.plans));
 }

@@ -105,5 +105,8 @@ impl Status {
 
 /// The exit code of a run that failed.
 pub(super) fn code_of(error: &Error) -> ExitCode {
-    ExitCode::from(if error.is_usage() { 2 } else { 1 })
+    match error {
+        Error::Interrupted { .. } => Status::Interrupted.code(),
+        _ => ExitCode::from(if error.is_usage() { 2 } else { 1 }),
+    }
 }

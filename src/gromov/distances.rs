@@ -1,5 +1,7 @@
 //! Distances of a space in the form that products with them are cheapest.
 
+use std::ops::ControlFlow;
+
 use ndarray::{Array2, Axis, concatenate};
 
 use super::Space;
@@ -9,9 +11,10 @@ use crate::error::Result;
 use crate::geometry::{Cost, Geometry, sphere};
 use crate::kernels::gromov::RowPlan;
 use crate::kernels::gromov::grid::{GridDistances, GridSizes, Room, Structure, Workspace};
-use crate::kernels::gromov::matrix_product::{Place, matrix_product};
+use crate::kernels::gromov::matrix_product::{Place, matrix_product, rows_at_a_time};
 use crate::kernels::gromov::squared_sums::squared_sums;
 use crate::kernels::tiles::Blocks;
+use crate::observer::Observer;
 
 /// The distances of one space.
 pub(super) enum Distances {
@@ -172,46 +175,77 @@ impl Distances {
         let values: Vec<f64> = m.iter().copied().collect();
         let mut out = engine.zeros("product", values.len())?;
         let m = engine.upload("columns", &values)?;
-        self.times(engine, workspace, (&m, place), (&mut out, place))?;
+        let _ = self.times(engine, workspace, (&m, place), (&mut out, place), &())?;
         let shape = (place.rows, place.cols);
         Ok(Array2::from_shape_vec(shape, engine.download(&out)?).expect("as it was"))
     }
 
-    /// out = D M on the engine.
+    /// out = D M on the engine, or a part of it where the observer wants to stop.
     pub(super) fn times(
         &self,
         engine: &Engine,
         workspace: &mut Workspace,
         (m, m_place): (&Array, Place),
         (out, out_place): (&mut Array, Place),
-    ) -> Result<()> {
+        observer: &dyn Observer,
+    ) -> Result<ControlFlow<()>> {
         match self {
             Self::Dense(dense) => {
-                matrix_product(engine, dense.whole(), (m, m_place), (out, out_place))
+                product(engine, dense.whole(), (m, m_place), (out, out_place), observer)
             }
-            Self::Grid(grid) => grid.times(engine, workspace, (m, m_place), (out, out_place)),
+            Self::Grid(grid) => {
+                grid.times(engine, workspace, (m, m_place), (out, out_place))?;
+                Ok(unless_interrupted(observer))
+            }
             Self::Factors(_) => unreachable!("factors are multiplied on the host"),
         }
     }
 
-    /// out = M D on the engine.
+    /// out = M D on the engine, or a part of it where the observer wants to stop.
     pub(super) fn times_from_right(
         &self,
         engine: &Engine,
         workspace: &mut Workspace,
         (m, m_place): (&Array, Place),
         (out, out_place): (&mut Array, Place),
-    ) -> Result<()> {
+        observer: &dyn Observer,
+    ) -> Result<ControlFlow<()>> {
         match self {
             Self::Dense(dense) => {
-                matrix_product(engine, (m, m_place), dense.whole(), (out, out_place))
+                product(engine, (m, m_place), dense.whole(), (out, out_place), observer)
             }
             Self::Grid(grid) => {
-                grid.times_from_right(engine, workspace, (m, m_place), (out, out_place))
+                grid.times_from_right(engine, workspace, (m, m_place), (out, out_place))?;
+                Ok(unless_interrupted(observer))
             }
             Self::Factors(_) => unreachable!("factors are multiplied on the host"),
         }
     }
+}
+
+/// out = A B, some rows at a time, until the observer wants to stop.
+fn product(
+    engine: &Engine,
+    (a, a_place): (&Array, Place),
+    (b, b_place): (&Array, Place),
+    (out, out_place): (&mut Array, Place),
+    observer: &dyn Observer,
+) -> Result<ControlFlow<()>> {
+    let at_a_time = rows_at_a_time(engine, a_place.cols, b_place.cols).min(a_place.rows);
+    for row in (0..a_place.rows).step_by(at_a_time.max(1)) {
+        let rows = at_a_time.min(a_place.rows - row);
+        let part = |place: Place| Place::new(place.first + row * place.cols, rows, place.cols);
+        matrix_product(engine, (a, part(a_place)), (b, b_place), (out, part(out_place)))?;
+        if observer.interrupted() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Asks an observer whether to stop.
+pub(super) fn unless_interrupted(observer: &dyn Observer) -> ControlFlow<()> {
+    if observer.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 impl Dense {
@@ -262,6 +296,8 @@ impl Factors {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use ndarray::{Array1, array};
 
     use super::*;
@@ -287,6 +323,42 @@ mod tests {
         let Distances::Factors(factors) = thin else { unreachable!() };
         let swapped = factors.swapped(&factors.g, 1.7);
         assert!((swapped - factors.f).mapv(f64::abs).sum() < 1e-13);
+    }
+
+    /// Asked after every part of a product, and stops it then.
+    struct Asked(Cell<usize>, usize);
+
+    impl Observer for Asked {
+        fn progress(&mut self, _: &crate::Progress) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+
+        fn interrupted(&self) -> bool {
+            self.0.set(self.0.get() + 1);
+            self.0.get() >= self.1
+        }
+    }
+
+    #[test]
+    fn a_product_in_parts_is_the_product_and_can_be_left() {
+        let engine = Engine::cpu();
+        let (rows, inner, cols) = (300, 3000, 3000);
+        let at_a_time = rows_at_a_time(&engine, inner, cols);
+        let values = |count: usize| engine.upload("a factor", &vec![0.5; count]).unwrap();
+        let (a, b) = (values(rows * inner), values(inner * cols));
+        for stop_at in [1, usize::MAX] {
+            let mut out = engine.zeros("the product", rows * cols).unwrap();
+            let observer = Asked(Cell::new(0), stop_at);
+            let [of_a, of_b, of_out] =
+                [(rows, inner), (inner, cols), (rows, cols)].map(|(n, m)| Place::new(0, n, m));
+            let flow = product(&engine, (&a, of_a), (&b, of_b), (&mut out, of_out), &observer);
+            let parts = rows.div_ceil(at_a_time).min(stop_at);
+            assert_eq!((flow.unwrap().is_break(), observer.0.get()), (stop_at == 1, parts));
+            let made = (parts * at_a_time).min(rows) * cols;
+            let out = engine.download(&out).unwrap();
+            assert!(out[..made].iter().all(|value| *value == 0.25 * inner as f64));
+            assert!(out[made..].iter().all(|value| *value == 0.0));
+        }
     }
 
     /// Pictures and fields on the sphere, whole and in part: what the kernels make of the grid are

@@ -12,6 +12,7 @@ mod control;
 mod distances;
 mod embed;
 mod exact;
+mod exactness;
 mod free_support;
 mod grid_space;
 mod linearise;

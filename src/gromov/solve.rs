@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use ndarray::Array1;
 
+use super::exactness::{CHECK_EVERY, Exactness};
 use super::linearise::{Found, Linearised};
 use super::plan::{Plan, Terms, Weights, best_share};
 use super::start::{check_solution, plan_rows, product_plan, product_rows, random_rows};
 use super::{Control, Problem, Solution, Start, Update};
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::NEARLY_NOTHING;
 use crate::linear::Law;
 use crate::linear::pace::Checks;
@@ -19,10 +20,6 @@ use crate::numeric::{check_residual, largest};
 use crate::observer::{Observer, Progress, stops};
 use crate::outcome::Outcome;
 
-/// Sweeps from one look at the marginals to the next.
-const CHECK_EVERY: usize = 10;
-/// The marginal error that a linearised problem is solved to while the plan still changes much.
-const COARSEST: f64 = 1e-2;
 /// The change of the plan at which an annealing stage hands over to the next.
 const HAND_OVER: f64 = 0.3;
 /// Iterations that an annealing stage takes at most.
@@ -54,8 +51,9 @@ impl Problem {
     /// ```
     ///
     /// # Errors
-    /// [`crate::Error::Parameter`], [`crate::Error::Data`] and [`crate::Error::Shape`] for bad input,
-    /// [`crate::Error::Limit`] for what does not fit, and any fault of the device.
+    /// [`Error::Parameter`], [`Error::Data`] and [`Error::Shape`] for bad input,
+    /// [`Error::Limit`] for what does not fit, and any fault of the device; [`Error::Interrupted`] where
+    /// an observer stops it before there is a plan.
     pub fn solve(&self, control: &Control, engine: &Engine) -> Result<Solution> {
         self.solve_with(control, engine, &mut ())
     }
@@ -88,10 +86,10 @@ impl Problem {
 
     /// Goes on from a solution of the same problem, or of one that hardly differs, with its plans and
     /// potentials: one start, in place of those of `control`. At an annealing of more than 1, little
-    /// is left of it.
+    /// is left of it. Returns it as it is where an observer stops it before the next plan.
     ///
     /// # Errors
-    /// As [`Problem::solve`], and [`crate::Error::Data`] or [`crate::Error::Shape`] for a solution that
+    /// As [`Problem::solve`], and [`Error::Data`] or [`Error::Shape`] for a solution that
     /// does not fit the problem or has no plans.
     pub fn solve_from(
         &self,
@@ -100,7 +98,14 @@ impl Problem {
         engine: &Engine,
         observer: &mut dyn Observer,
     ) -> Result<Solution> {
-        Ok(run(self, Some(start), control, engine, observer)?.swap_remove(0))
+        match run(self, Some(start), control, engine, observer) {
+            Err(Error::Interrupted { .. }) => {
+                let outcome =
+                    Outcome { interrupted: true, converged: false, ..start.outcome.clone() };
+                Ok(Solution { outcome, ..start.clone() })
+            }
+            found => Ok(found?.swap_remove(0)),
+        }
     }
 }
 
@@ -136,12 +141,12 @@ fn run(
         iterations: 0,
         sweeps: 0,
     };
-    run.start(count, epsilons[0])?;
+    run.start(count, epsilons[0], observer)?;
     for (stage, &epsilon) in epsilons.iter().enumerate() {
-        run.iterate(epsilon, (stage + 1, epsilons.len()), observer)?;
         if run.interrupted || run.iterations >= control.max_iterations {
             break;
         }
+        run.iterate(epsilon, (stage + 1, epsilons.len()), observer)?;
     }
     run.finish()
 }
@@ -201,7 +206,7 @@ pub struct TracePoint {
 }
 
 impl Run<'_> {
-    fn start(&mut self, count: usize, epsilon: f64) -> Result<()> {
+    fn start(&mut self, count: usize, epsilon: f64, observer: &dyn Observer) -> Result<()> {
         let nodes = product_plan(self.problem);
         self.tracks = (0..count)
             .map(|_| Track {
@@ -218,7 +223,7 @@ impl Run<'_> {
             })
             .collect();
         let (problem, control, given) = (self.problem, self.control, self.given);
-        self.linearised.start(|index, track| {
+        let rows = |index: usize, track: usize| {
             let edge = problem.edges[index];
             match (given, control.start) {
                 (Some(solution), _) => plan_rows(&solution.plans[index]),
@@ -229,7 +234,8 @@ impl Run<'_> {
                     product_rows(&nodes.marginals[edge.rows], &nodes.marginals[edge.cols])
                 }
             }
-        })?;
+        };
+        self.interrupted = self.linearised.start(rows, observer)?.is_break();
         for (node, potential) in given.iter().flat_map(|given| given.potentials.iter().enumerate())
         {
             let potential: Vec<f64> = potential.iter().map(|f| f / epsilon).collect();
@@ -261,6 +267,7 @@ impl Run<'_> {
         }
         let weights = Weights { problem: self.problem, epsilon };
         let begin = self.iterations;
+        let mut exactness = Exactness::new(self.problem, self.control, epsilon);
         loop {
             self.iterations += 1;
             let constant = |track: &Track| match self.problem.mass_is_fixed() {
@@ -270,8 +277,12 @@ impl Run<'_> {
             };
             let constants: Vec<f64> = self.tracks.iter().map(constant).collect();
             self.linearised.set_references(&constants, epsilon)?;
-            self.solve_linear(epsilon, observer)?;
-            let all_found = self.linearised.evaluate(epsilon)?;
+            self.solve_linear(epsilon, &mut exactness, observer)?;
+            let watched: &dyn Observer = if self.is_needed() { &() } else { observer };
+            let Some(all_found) = self.linearised.evaluate(epsilon, watched)? else {
+                self.go_back();
+                break;
+            };
             let mut shares = vec![0.0; self.tracks.len()];
             for (index, found) in all_found.into_iter().enumerate() {
                 let track = &mut self.tracks[index];
@@ -320,6 +331,22 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// True where a linearised problem, once begun, has to lead to a plan: those of the last one
+    /// cannot be written any more, only their numbers are kept.
+    fn is_needed(&self) -> bool {
+        self.control.plans && self.tracks.iter().all(|track| track.found.is_some())
+    }
+
+    /// Goes back to the last plans that were evaluated, because of an interruption.
+    fn go_back(&mut self) {
+        self.interrupted = true;
+        for track in &mut self.tracks {
+            if let Some(last) = track.trace.last() {
+                (track.epsilon, track.change) = (last.epsilon, last.change);
+            }
+        }
+    }
+
     /// Moves every running start by its share.
     fn advance(&mut self, weights: &Weights<'_>, shares: &mut [f64]) -> Result<()> {
         let free_mass = !self.problem.mass_is_fixed();
@@ -352,10 +379,16 @@ impl Run<'_> {
     }
 
     /// Sweeps over the tree until the marginals are right enough.
-    fn solve_linear(&mut self, epsilon: f64, observer: &mut dyn Observer) -> Result<()> {
+    fn solve_linear(
+        &mut self,
+        epsilon: f64,
+        exactness: &mut Exactness,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         let change = self.tracks.iter().filter(|track| !track.converged);
         let change = largest(change.map(|track| track.change));
-        let tolerance = (0.1 * change).clamp(self.control.inner_tolerance, COARSEST);
+        let value = |track: &Track| if track.converged { f64::NAN } else { track.values[0] };
+        exactness.begin(change, self.tracks.iter().map(value).collect());
         let masses: Vec<f64> = self.tracks.iter().map(|track| track.at.mass).collect();
         let forest = &mut self.linearised.forest;
         let running: Vec<f64> =
@@ -364,23 +397,29 @@ impl Run<'_> {
         follow(forest, |shape| &shape.gather, epsilon)?;
         let mut residual = forest.engine.zeros("residual", forest.count)?;
         let mut checks = Checks::new(&forest.engine);
-        for sweep in 1..=self.control.inner_iterations {
+        for sweep in 1..=exactness.budget() {
             let checking = sweep % CHECK_EVERY == 0;
             if checking {
                 forest.engine.write(&mut residual, &vec![0.0; forest.count])?;
             }
-            forest.sweep(epsilon, 1.0, checking.then_some(&mut residual))?;
+            let relaxation = exactness.relaxation();
+            forest.sweep(epsilon, relaxation, checking.then_some(&mut residual))?;
             self.sweeps += 1;
             if checking && let Some((_, values)) = checks.push(sweep, &residual)? {
                 let relative = values.iter().zip(&masses).zip(&running);
                 let worst = relative.map(|((value, mass), running)| running * value / mass);
-                if largest(worst) <= tolerance {
+                if exactness.suffices(largest(worst)) {
                     break;
                 }
             }
             if observer.interrupted() {
                 break;
             }
+        }
+        if exactness.relaxation() > 1.0 {
+            // So that the plan has the marginal of the node that was last.
+            forest.sweep(epsilon, 1.0, None)?;
+            self.sweeps += 1;
         }
         follow(forest, |shape| &shape.gather, epsilon)?;
         follow(forest, |shape| &shape.spread, epsilon)
@@ -394,6 +433,9 @@ impl Run<'_> {
             if total.is_nan() { f64::INFINITY } else { total }
         };
         order.sort_by(|&a, &b| value(a).total_cmp(&value(b)));
+        if self.tracks.iter().all(|track| track.found.is_none()) {
+            return Err(Error::Interrupted { before: "the first plan".to_owned() });
+        }
         let mut solutions = Vec::new();
         for (rank, &index) in order.iter().enumerate() {
             // The plans of the best only: each is a matrix.

@@ -61,6 +61,13 @@ impl Pace {
         }
     }
 
+    /// The same pace for the next of a sequence of problems that hardly differ.
+    pub(crate) fn again(&mut self) {
+        self.history.clear();
+        self.best = f64::INFINITY;
+        self.given_up = false;
+    }
+
     /// The largest residual of the problems that still run, or of all if none does.
     pub(crate) fn worst_running(residuals: &[f64], converged: &[bool]) -> f64 {
         let running = residuals.iter().zip(converged).filter(|(_, converged)| !**converged);

@@ -125,6 +125,9 @@ pub(in crate::cli) fn run(arguments: &Arguments, given: &Given) -> Result<Status
     let frame_results: Vec<_> =
         frames.iter().filter_map(|frame| GromovResults::of(std::slice::from_ref(frame))).collect();
     results.outcome = frames.iter().fold(results.outcome, |all, frame| all.and(&frame.outcome));
+    // A frame that was stopped before its first plan is missing.
+    results.outcome.interrupted |=
+        arguments.frames.is_some_and(|count| frames.len() < count as usize);
     session.summarise_gromov(&results);
 
     let density = |solution: &Solution| -> Result<ArrayD<f64>> {

@@ -127,7 +127,11 @@ impl Input {
                 let control = Control { annealing: 1.0, ..control.clone() };
                 problem.solve_from(last, &control, engine, observer)?
             }
-            None => problem.solve_with(control, engine, observer)?,
+            None => match problem.solve_with(control, engine, observer) {
+                // The plan stays what it was.
+                Err(Error::Interrupted { .. }) => return Ok(()),
+                found => found?,
+            },
         };
         // What is left of the marginals' error would count as a better fit.
         self.plan = rounded(&solution.plans[0], &self.weights, &center.masses);

@@ -4,9 +4,11 @@ mod factored;
 mod gauge;
 mod stored;
 
+use std::ops::ControlFlow;
+
 use ndarray::Array2;
 
-use super::distances::{Distances, Form};
+use super::distances::{Distances, Form, unless_interrupted};
 use super::plan::Plan;
 use super::{Edge, Problem};
 use crate::engine::{Array, Engine};
@@ -17,6 +19,7 @@ use crate::kernels::gromov::grid::{Room, Workspace};
 use crate::linear::Law;
 use crate::linear::tree::{Forest, NodeValues};
 use crate::numeric::compensated_sum;
+use crate::observer::Observer;
 use factored::Factored;
 use stored::Stored;
 
@@ -147,8 +150,12 @@ impl Linearised {
     }
 
     /// The costs of the problems linearised at plans that are given row by row for every edge and
-    /// problem.
-    pub(super) fn start<'a>(&mut self, rows: impl Fn(usize, usize) -> StartRows<'a>) -> Result<()> {
+    /// problem. There are none where the observer wants to stop before.
+    pub(super) fn start<'a>(
+        &mut self,
+        rows: impl Fn(usize, usize) -> StartRows<'a>,
+        observer: &dyn Observer,
+    ) -> Result<ControlFlow<()>> {
         let masses = vec![1.0; self.count];
         let Self { engine, nodes, edges, scratch, .. } = self;
         for (index, (edge, costs)) in edges.iter_mut().enumerate() {
@@ -169,18 +176,35 @@ impl Linearised {
             ];
             let ends =
                 Ends { marginals: [&a, &b], squares: [&squares[0], &squares[1]], masses: &masses };
-            match costs {
-                Costs::Stored(stored) => stored.linearise(engine, distances, &ends, scratch)?,
-                Costs::Factored(factored) => factored.set_squares(&ends),
+            let made = match costs {
+                Costs::Stored(stored) => {
+                    stored.linearise(engine, distances, &ends, scratch, observer)?
+                }
+                Costs::Factored(factored) => {
+                    factored.set_squares(&ends);
+                    unless_interrupted(observer)
+                }
+            };
+            if made.is_break() {
+                return Ok(made);
             }
         }
         // There is no gauge yet that an epsilon could matter to.
-        self.step(&masses, 1.0)
+        self.step(&masses, 1.0)?;
+        Ok(ControlFlow::Continue(()))
     }
 
     /// The plan of the tree's potentials, and the costs of the problem linearised at it. Messages
-    /// must be up to date.
-    pub(super) fn evaluate(&mut self, epsilon: f64) -> Result<Vec<Found>> {
+    /// must be up to date. `None` where the observer wants to stop before that is done: products with
+    /// distances take long where they are stored.
+    pub(super) fn evaluate(
+        &mut self,
+        epsilon: f64,
+        observer: &dyn Observer,
+    ) -> Result<Option<Vec<Found>>> {
+        if observer.interrupted() {
+            return Ok(None);
+        }
         let mut found = self.marginals(epsilon)?;
         self.refresh_gauges(epsilon)?;
         let masses: Vec<f64> = found.iter().map(|one| one.plan.mass).collect();
@@ -206,7 +230,9 @@ impl Linearised {
             let (terms, energies) = match costs {
                 Costs::Stored(stored) => {
                     let terms = stored.measure(engine, epsilon, forest.edge(index)?, &ends)?;
-                    stored.linearise(engine, distances, &ends, scratch)?;
+                    if stored.linearise(engine, distances, &ends, scratch, observer)?.is_break() {
+                        return Ok(None);
+                    }
                     let parts = forest.edge(index)?;
                     let energies = stored.energies(engine, epsilon, parts, &ends, &terms)?;
                     (terms, energies)
@@ -224,7 +250,7 @@ impl Linearised {
                 one.plan.entropy -= terms.linear / epsilon;
             }
         }
-        Ok(found)
+        Ok(Some(found))
     }
 
     /// Marginals, masses and the potentials' part of the entropy.

@@ -1,5 +1,7 @@
 //! An edge whose costs are stored.
 
+use std::ops::ControlFlow;
+
 use ndarray::Array2;
 
 use super::gauge::Gauge;
@@ -18,6 +20,7 @@ use crate::kernels::gromov::matrix_product::Place;
 use crate::kernels::linear::coupling_rows::{Summand, coupling_rows};
 use crate::kernels::tiles::Blocks;
 use crate::numeric::compensated_sum;
+use crate::observer::Observer;
 
 /// Work space of an edge whose costs are stored.
 pub(super) struct Stored {
@@ -158,14 +161,15 @@ impl Stored {
 
     /// From the plans that lie in the work space, of these masses, to the costs of the problem
     /// linearised at them, scaled to mass 1: D_p P D_c on the device, the rest from the squares'
-    /// sums.
+    /// sums. Not all of it where the observer wants to stop.
     pub(super) fn linearise(
         &mut self,
         engine: &Engine,
         distances: [&Distances; 2],
         ends: &Ends<'_>,
         scratch: &mut Scratch,
-    ) -> Result<()> {
+        observer: &dyn Observer,
+    ) -> Result<ControlFlow<()>> {
         let [rows, cols] = distances;
         let Scratch { product: half, workspace } = scratch;
         let Self { share, gauge, plan, fresh, folded, labels, .. } = self;
@@ -178,8 +182,15 @@ impl Stored {
         let whole = Place::new(0, n, width);
         for problem in 0..count {
             let place = Place::new(problem * n * width, n, width);
-            rows.times(engine, workspace, (product, place), (half, whole))?;
-            cols.times_from_right(engine, workspace, (half, whole), (product, place))?;
+            let left = rows.times(engine, workspace, (product, place), (half, whole), observer)?;
+            if left.is_break() {
+                return Ok(left);
+            }
+            let to = (&mut *product, place);
+            let both = cols.times_from_right(engine, workspace, (half, whole), to, observer)?;
+            if both.is_break() {
+                return Ok(both);
+            }
         }
         let parts = |side: usize, points: usize| -> Vec<f64> {
             let all = ends.squares[side].iter().zip(gauge.fresh(side)).enumerate();
@@ -196,7 +207,8 @@ impl Stored {
             Some(folded) => Product::Repeated(folded, width),
             None => Product::InPlace,
         };
-        linearised_cost(engine, plan, &row_parts, &col_parts, &scales, product, labels, fresh)
+        linearised_cost(engine, plan, &row_parts, &col_parts, &scales, product, labels, fresh)?;
+        Ok(ControlFlow::Continue(()))
     }
 
     /// The energy of each plan with its share, for a mass of 1: what its own costs sum to over it,

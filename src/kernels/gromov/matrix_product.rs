@@ -32,6 +32,8 @@ pub(crate) static SHADER: Shader =
 const TILE: usize = 128;
 /// Rows that one CPU task takes.
 const ROWS_PER_TASK: usize = 64;
+/// Multiply-adds that a CPU does in a fraction of a second.
+const AT_A_TIME: usize = 1 << 31;
 
 /// Where a row-major matrix lies: the place of its first element in an array, and its sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,17 @@ impl Place {
         }
         Err(Error::shape(what, format!("at least {end} numbers"), array.len().to_string()))
     }
+}
+
+/// Rows of a product that are made in a fraction of a second, for callers that want to stop in between: on
+/// the CPU whole tasks for all threads, so that its bits and its time stay as they are. A device is
+/// asked for work long before it does it: there, all rows.
+pub(crate) fn rows_at_a_time(engine: &Engine, inner: usize, cols: usize) -> usize {
+    if engine.is_gpu() {
+        return usize::MAX;
+    }
+    let round = ROWS_PER_TASK * rayon::current_num_threads();
+    (AT_A_TIME / (inner * cols).max(1)).max(1).next_multiple_of(round)
 }
 
 /// C = A B for matrices that lie in arrays.
