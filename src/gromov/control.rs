@@ -57,9 +57,9 @@ pub struct Control {
     pub tolerance: Option<f64>,
     /// Stop after so many outer iterations at the latest, those of annealing included.
     pub max_iterations: usize,
-    /// Sweeps over the tree in each of them at most. Where they run out and the objective rises, which
-    /// steps from solved problems never let it do, they are doubled, up to 640; not with
-    /// [`Update::Plain`].
+    /// Sweeps over the tree in each of them at most. Between two spaces of fixed weights they are doubled,
+    /// up to 640, where they run out and the objective rises, which steps from solved problems never let
+    /// it do; not with [`Update::Plain`].
     pub inner_iterations: usize,
     /// The marginal error that a linearised problem is solved to, at the end; before, a tenth of
     /// what the plan changes is enough.

@@ -114,8 +114,8 @@ pub(super) struct StartOptions {
     /// From one plan to the next
     #[arg(long, value_enum, value_name = "WHICH", default_value = "safeguarded")]
     update: UpdateOption,
-    /// Sweeps over the tree for each plan, at most; doubled up to 640 where they run out and the
-    /// objective rises, but for --update plain
+    /// Sweeps over the tree for each plan, at most; between two spaces with fixed marginals doubled up
+    /// to 640 where they run out and the objective rises, but for --update plain
     #[arg(long, value_name = "NUMBER", default_value_t = 40,
           value_parser = clap::value_parser!(u32).range(1..))]
     inner_iterations: u32,
