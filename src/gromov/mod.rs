@@ -21,6 +21,7 @@ mod problem;
 mod solution;
 mod solve;
 mod start;
+mod track;
 mod transfer;
 
 pub use barycenter::Barycenter;
@@ -33,5 +34,5 @@ pub use grid_space::GridSpace;
 pub use plan::Terms;
 pub use problem::{Edge, Fused, Node, Problem, Space};
 pub use solution::Solution;
-pub use solve::TracePoint;
+pub use track::TracePoint;
 pub use transfer::{Transfer, propagate};

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2};
 
 use super::plan::Terms;
-use super::solve::TracePoint;
+use super::track::TracePoint;
 use crate::outcome::Outcome;
 
 /// A plan on a tree of spaces, with its values.

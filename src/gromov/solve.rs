@@ -2,19 +2,15 @@
 
 use std::time::Instant;
 
-use ndarray::Array1;
-
 use super::exactness::{CHECK_EVERY, Exactness};
-use super::linearise::{Found, Linearised};
-use super::plan::{Plan, Terms, Weights, best_share};
+use super::linearise::Linearised;
+use super::plan::Weights;
 use super::start::{check_solution, plan_rows, product_plan, product_rows, random_rows};
+use super::track::Track;
 use super::{Control, Problem, Solution, Start, Update};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::kernels::NEARLY_NOTHING;
-use crate::linear::Law;
-use crate::linear::pace::Checks;
-use crate::linear::pace::RAN_AWAY;
+use crate::linear::pace::{Checks, RAN_AWAY};
 use crate::linear::tree::Forest;
 use crate::numeric::{check_residual, largest};
 use crate::observer::{Observer, Progress, stops};
@@ -24,10 +20,6 @@ use crate::outcome::Outcome;
 const HAND_OVER: f64 = 0.3;
 /// Iterations that an annealing stage takes at most.
 const STAGE_ITERATIONS: usize = 20;
-/// Two plans in a row that differ by more than this, where the objective is far above the
-/// relaxation, are a cycle and not a solution.
-const CYCLE: f64 = 1.0;
-
 impl Problem {
     /// Solves the problem, and returns the best of what its starts led to.
     ///
@@ -168,60 +160,10 @@ struct Run<'a> {
     sweeps: usize,
 }
 
-/// One start on its way.
-struct Track {
-    /// The plan that the problem is linearised at, and whether its numbers are known: not at the
-    /// start.
-    at: Plan,
-    known: bool,
-    found: Option<Found>,
-    terms: Terms,
-    change: f64,
-    /// J(P), F(P, Q) and J(Q) of the last step.
-    values: [f64; 3],
-    epsilon: f64,
-    iterations: usize,
-    converged: bool,
-    trace: Vec<TracePoint>,
-}
-
-/// The iteration at a point in time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "io", derive(serde::Serialize))]
-pub struct TracePoint {
-    /// Outer iterations done.
-    pub iteration: usize,
-    /// Seconds since the start.
-    pub seconds: f64,
-    /// The entropic strength of this step: it falls while annealing.
-    pub epsilon: f64,
-    /// The cost of the matching, without regularisation.
-    pub transport: f64,
-    /// The objective.
-    pub total: f64,
-    /// How far the plan is from the one before, in L1, for a mass of 1: a bound.
-    pub change: f64,
-    /// The part of the step that was taken.
-    pub share: f64,
-}
-
 impl Run<'_> {
     fn start(&mut self, count: usize, epsilon: f64, observer: &dyn Observer) -> Result<()> {
         let nodes = product_plan(self.problem);
-        self.tracks = (0..count)
-            .map(|_| Track {
-                at: nodes.clone(),
-                known: false,
-                found: None,
-                terms: Terms::default(),
-                change: f64::INFINITY,
-                values: [f64::NAN; 3],
-                epsilon,
-                iterations: 0,
-                converged: false,
-                trace: Vec::new(),
-            })
-            .collect();
+        self.tracks = (0..count).map(|_| Track::new(nodes.clone(), epsilon)).collect();
         let (problem, control, given) = (self.problem, self.control, self.given);
         let rows = |index: usize, track: usize| {
             let edge = problem.edges[index];
@@ -455,7 +397,7 @@ impl Run<'_> {
                 terms: track.terms,
                 mass: found.plan.mass,
                 marginals: found.plan.marginals.clone(),
-                potentials: potentials(self.problem, found, track.epsilon),
+                potentials: found.potentials(self.problem, track.epsilon),
                 plans,
                 change: track.change,
                 outcome: Outcome {
@@ -476,75 +418,6 @@ impl Run<'_> {
     }
 }
 
-impl Track {
-    /// Takes in the plan of the linearised problem, and returns the share of it to go on with.
-    fn absorb(&mut self, weights: &Weights<'_>, found: Found, update: Update) -> f64 {
-        self.terms = weights.terms(&found.plan);
-        let at_q = self.terms.total();
-        let mut share = 1.0;
-        if self.known {
-            // Marginals that are not met yet are made up for by their potentials: between these
-            // values, the step always leads down.
-            let mass = self.at.mass;
-            let [missing_p, missing_q] =
-                [&self.at, &found.plan].map(|plan| mass * weights.missing(plan, &found.potentials));
-            let at_p = weights.terms(&self.at).total() + 2.0 * missing_p;
-            let at_q = at_q + 2.0 * missing_q;
-            let between = weights.cross(&self.at, &found.plan, mass * found.cross_energy)
-                + missing_p
-                + missing_q;
-            self.values = [at_p, between, at_q];
-            self.change = self.bound_on_change(weights, &found);
-            if update == Update::Safeguarded {
-                share = best_share(at_p, between, at_q);
-            }
-        }
-        self.found = Some(found);
-        share
-    }
-
-    /// |P - Q| <= sqrt(2 m KL(P | Q)) by Pinsker's inequality, for a mass of 1. Q is given by its
-    /// potentials, so that the divergence takes marginals and the energy of P only.
-    fn bound_on_change(&self, weights: &Weights<'_>, found: &Found) -> f64 {
-        let Plan { mass, energy, labels, entropy, ref marginals } = self.at;
-        let mut log_q = 0.0;
-        for (marginal, potential) in marginals.iter().zip(&found.potentials) {
-            for (&p, &g) in marginal.iter().zip(potential) {
-                if p > 0.0 {
-                    log_q += p * if g < NEARLY_NOTHING { 0.0 } else { g };
-                }
-            }
-        }
-        let costs = energy / mass + 0.5 * labels;
-        let constant = match weights.problem.mass_is_fixed() {
-            true => 0.0,
-            false => weights.constant(&self.at) * mass,
-        };
-        log_q -= (costs + constant) / weights.epsilon;
-        let divergence = entropy - log_q - mass + found.plan.mass;
-        (2.0 * divergence.max(0.0) / mass).sqrt()
-    }
-
-    /// False where the last two plans belong to a cycle: far apart, and each far worse by itself
-    /// than the relaxation makes of the two.
-    fn is_no_cycle(&self) -> bool {
-        let [at_p, between, at_q] = self.values;
-        !(self.change > CYCLE && 0.5 * (at_p + at_q) - between > 0.5 * self.terms.transport().abs())
-    }
-
-    fn note(&mut self, seconds: f64, share: f64) {
-        self.trace.push(TracePoint {
-            iteration: self.iterations,
-            seconds,
-            epsilon: self.epsilon,
-            transport: self.terms.transport(),
-            total: self.terms.total(),
-            change: self.change,
-            share,
-        });
-    }
-}
-
 /// Makes the steps of a part of a sweep.
 fn follow(
     forest: &mut Forest,
@@ -556,18 +429,4 @@ fn follow(
         forest.step(step, epsilon, 1.0, None)?;
     }
     Ok(())
-}
-
-/// f = epsilon g; free nodes have none.
-fn potentials(problem: &Problem, found: &Found, epsilon: f64) -> Vec<Array1<f64>> {
-    let nodes = problem.nodes.iter().zip(&found.potentials);
-    nodes
-        .map(|(node, potential)| match node.law {
-            Law::Free => Array1::zeros(potential.len()),
-            _ => potential
-                .iter()
-                .map(|&g| if g < NEARLY_NOTHING { f64::NEG_INFINITY } else { epsilon * g })
-                .collect(),
-        })
-        .collect()
 }
