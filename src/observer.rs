@@ -41,7 +41,8 @@ impl Progress {
     }
 }
 
-/// Watches a solve, and may stop it; what was computed until then is kept.
+/// Watches a solve, and may stop it; what was computed until then is kept, or where there is nothing
+/// yet the solve returns [`Error::Interrupted`].
 ///
 /// ```
 /// use std::ops::ControlFlow;

@@ -94,7 +94,7 @@ impl Style {
     ///
     /// # Errors
     ///
-    /// Those of [`strip`].
+    /// Those of [`strip`](super::strip).
     ///
     /// # Examples
     ///
