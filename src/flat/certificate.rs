@@ -4,7 +4,7 @@ use ndarray::Axis;
 use rayon::prelude::*;
 
 use super::Cloud;
-use super::sinkhorn::{Pair, Pairs};
+use super::sinkhorn::{Centred, Pairs};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::geometry::Cost;
@@ -125,7 +125,7 @@ pub fn upper_bound(a: &Cloud, b: &Cloud, phi: &[f64], psi: &[f64], epsilon: f64)
     if least == 0.0 {
         return Ok(masses[0] + masses[1]);
     }
-    let pair = Pair::new(
+    let pair = Centred::new(
         [a, b].map(|cloud| cloud.points().clone()),
         [a, b].map(|cloud| cloud.weights().to_vec()),
     );
@@ -149,7 +149,7 @@ fn checked(cloud: &Cloud, potential: &[f64]) -> Result<Vec<f64>> {
 
 /// The test function at all points of both clouds out of phi and psi at some points of each, which
 /// hold all the mass that counts.
-pub(super) fn extended(
+pub(super) fn completed(
     [a, b]: [&Cloud; 2],
     kept: [&[usize]; 2],
     [phi, psi]: [Vec<f64>; 2],

@@ -7,7 +7,7 @@ mod schedule;
 
 use std::time::Instant;
 
-use super::certificate::extended;
+use super::certificate::completed;
 use super::{Cloud, Distance};
 use crate::engine::Engine;
 use crate::error::Result;
@@ -15,7 +15,7 @@ use crate::observer::Observer;
 use crate::outcome::Outcome;
 use crate::validate::{at_least_one, positive};
 use netted::Netted;
-pub(super) use pairs::{Pair, Pairs};
+pub(super) use pairs::{Centred, Pairs};
 use schedule::{Loop, State};
 
 /// A mass that is this part of the other is not worth a solve: the masses alone say as much.
@@ -214,7 +214,7 @@ fn bracket(netted: &Netted, clouds: [&Cloud; 2], state: State, ended: &Outcome) 
         0 => [first, second],
         _ => [second, first],
     };
-    let (f_a, f_b) = extended(clouds, [&netted.kept[0], &netted.kept[1]], [phi, psi]);
+    let (f_a, f_b) = completed(clouds, [&netted.kept[0], &netted.kept[1]], [phi, psi]);
     Bracket {
         distance: distance((lower, upper), clouds),
         f_a,

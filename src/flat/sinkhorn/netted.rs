@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ndarray::{Array2, Axis};
 
-use super::pairs::Pair;
+use super::pairs::Centred;
 use crate::flat::Cloud;
 
 /// Two clouds without the mass that they have at the same places, which the distance does not
@@ -56,12 +56,12 @@ impl Netted {
     }
 
     /// What to solve; both clouds have mass left.
-    pub(super) fn pair(&self, clouds: [&Cloud; 2]) -> Pair {
+    pub(super) fn pair(&self, clouds: [&Cloud; 2]) -> Centred {
         let order = [self.cloud_on(0), self.cloud_on(1)];
         let points = order.map(|cloud| -> Array2<f64> {
             clouds[cloud].points().select(Axis(0), &self.kept[cloud])
         });
-        Pair::new(points, order.map(|cloud| self.masses[cloud].clone()))
+        Centred::new(points, order.map(|cloud| self.masses[cloud].clone()))
     }
 }
 

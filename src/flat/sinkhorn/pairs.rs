@@ -15,14 +15,14 @@ use crate::kernels::tiles::{Blocks, all_running};
 
 /// Two clouds, ready to be solved.
 #[derive(Clone, Debug)]
-pub(crate) struct Pair {
+pub(crate) struct Centred {
     /// Points (n, d) around their joint mean.
     pub points: [Array2<f64>; 2],
     /// Masses over the smaller of their two sums.
     pub masses: [Vec<f64>; 2],
 }
 
-impl Pair {
+impl Centred {
     /// Moves the joint mean of the points to the origin, and makes the smaller mass 1. Both clouds
     /// have mass.
     pub(crate) fn new(mut points: [Array2<f64>; 2], mut masses: [Vec<f64>; 2]) -> Self {
@@ -78,7 +78,7 @@ pub(crate) struct Pairs {
 
 impl Pairs {
     /// At least one pair; all in the same dimension.
-    pub(crate) fn new(engine: &Engine, pairs: &[Pair]) -> Result<Self> {
+    pub(crate) fn new(engine: &Engine, pairs: &[Centred]) -> Result<Self> {
         let dimension = pairs[0].points[0].ncols();
         let sizes = pairs.iter().map(|pair| (pair.masses[0].len(), pair.masses[1].len()));
         let blocks = Blocks::of(sizes);
@@ -92,8 +92,8 @@ impl Pairs {
         Ok(Self {
             sides: [side(0, &blocks)?, side(1, &blocks.transposed())?],
             running: all_running(engine, pairs.len())?,
-            totals: pairs.iter().map(Pair::total).collect(),
-            radii: pairs.iter().map(Pair::radius).collect(),
+            totals: pairs.iter().map(Centred::total).collect(),
+            radii: pairs.iter().map(Centred::radius).collect(),
             epsilon: 1.0,
             boldest: 1.0,
             engine: engine.clone(),
@@ -223,7 +223,7 @@ impl Side {
 
     fn new(
         engine: &Engine,
-        pairs: &[Pair],
+        pairs: &[Centred],
         side: usize,
         blocks: &Blocks,
         dimension: usize,
