@@ -280,3 +280,31 @@ fn a_stopped_separation_says_so() {
     assert!(found.outcome.interrupted && found.delays.unwrap().search.unwrap().outcome.interrupted);
     assert!(found.signals.iter().all(|sample| *sample == 0.0));
 }
+
+#[test]
+fn delays_that_were_stopped_while_they_were_refined_say_so() {
+    use std::cell::Cell;
+    /// Stops when it has been asked so many times.
+    struct Patience(Cell<usize>, usize);
+    impl gaspard::Observer for Patience {
+        fn progress(&mut self, _: &gaspard::Progress) -> std::ops::ControlFlow<()> {
+            std::ops::ControlFlow::Continue(())
+        }
+        fn interrupted(&self) -> bool {
+            self.0.set(self.0.get() + 1);
+            self.0.get() > self.1
+        }
+    }
+    let scene = scene(20.0, 14);
+    let asked = |separator: Separator, left: usize| {
+        let mut observer = Patience(Cell::new(0), left);
+        let delays = separator.delays_with(&scene.mixture, &Engine::cpu(), &mut observer).unwrap();
+        (observer.0.get(), delays.search.unwrap().outcome.interrupted)
+    };
+    let (of_search, stopped) = asked(Separator::new(2).refine(false), usize::MAX);
+    assert!(!stopped);
+    // With refinement there is more to ask for, and the first of it comes after the search.
+    let (of_both, stopped) = asked(Separator::new(2), usize::MAX);
+    assert!(of_both > of_search && !stopped);
+    assert!(asked(Separator::new(2), of_search).1);
+}

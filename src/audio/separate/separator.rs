@@ -238,13 +238,15 @@ impl Separator {
     ) -> Result<Delays> {
         let observer = &mut Latched::new(observer);
         let job = self.transport_job(recording, engine)?;
-        let search = search::search(&job, observer)?;
+        let mut search = search::search(&job, observer)?;
         let samples = if self.refines() {
             let spectra = spectra::spectra(&job, &search, observer)?;
             search.refined(&job, &signals::masked(&job, &spectra, observer)?)
         } else {
             search.samples(&job)
         };
+        // Refinement can be stopped too.
+        search.outcome.interrupted |= observer.interrupted();
         Ok(Delays { samples, search: Some(search) })
     }
 

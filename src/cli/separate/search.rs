@@ -97,10 +97,12 @@ impl FromStr for StartOption {
 }
 
 /// What the iterations of the search count, and what they are stopped by.
-pub(in crate::cli) const STEPS: &str = "Stop the search after so many steps of the delays at each epsilon, converged or not; the best of all \
-     starts may take four times as many at the last one [default: 12]";
-pub(in crate::cli) const MOVES: &str = "Stop the search when no delay moves by more than this in a step, in frames of 25 ms; 0 to use all \
-     iterations [default: 0.001]";
+pub(in crate::cli) const STEPS: &str = "Stop the search after so many steps of the delays at each \
+                                        epsilon, converged or not; the best of all starts may take \
+                                        four times as many at the last one [default: 12]";
+pub(in crate::cli) const MOVES: &str = "Stop the search when no delay moves by more than this in a \
+                                        step, in frames of 25 ms; 0 to use all iterations \
+                                        [default: 0.001]";
 
 /// The options that only a search by transport has.
 pub(in crate::cli) const SEARCH_OPTIONS: [&str; 7] =

@@ -160,7 +160,7 @@ impl Training {
             interrupted,
             ..Outcome::new(engine, begin, epoch, 0.0)
         };
-        let trained = pairs
+        let mut trained: Vec<Trained> = pairs
             .par_iter()
             .zip(seen)
             .zip(curves.into_par_iter().zip(applied))
@@ -170,6 +170,8 @@ impl Training {
                 self.trained(pair, function, curve, &outcome)
             })
             .collect::<Result<_>>()?;
+        let seconds = begin.elapsed().as_secs_f64();
+        trained.iter_mut().for_each(|trained| trained.outcome.seconds = seconds);
         Ok((trained, interrupted))
     }
 

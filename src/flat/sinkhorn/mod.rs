@@ -177,7 +177,10 @@ impl Sinkhorn {
             }
             false => one_sided(netted.left(), [a, b], &ended),
         });
-        Ok(brackets.collect())
+        let mut brackets: Vec<Bracket> = brackets.collect();
+        let seconds = begin.elapsed().as_secs_f64();
+        brackets.iter_mut().for_each(|bracket| bracket.outcome.seconds = seconds);
+        Ok(brackets)
     }
 
     /// Checks the parameters.
